@@ -1,0 +1,173 @@
+// Package db is the state of the service: Bun models, migrations, the store and
+// the change feed, on PostgreSQL or embedded SQLite.
+//
+// The database is the truth. Every process that uses it may die at any moment
+// and another goes on, so every change of state is a compare-and-set, and
+// whatever takes long carries its Owner and a deadline.
+package db
+
+import (
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/itechsmart/vm/runtime"
+)
+
+// User owns VMs.
+type User struct {
+	bun.BaseModel `bun:"table:users,alias:u"`
+
+	ID        int64     `bun:",pk,autoincrement"`
+	Name      string    `bun:",unique,notnull"`
+	CreatedAt time.Time `bun:",notnull"`
+}
+
+// Status of a VM.
+type Status string
+
+// Statuses: creating → running ⇄ stopped, running → snapshotting or restoring →
+// running, any → error, any → deleting → gone.
+const (
+	Creating     Status = "creating"
+	Starting     Status = "starting" // stored only; shown as stopped
+	Running      Status = "running"
+	Stopping     Status = "stopping" // stored only; shown as running
+	Stopped      Status = "stopped"
+	Snapshotting Status = "snapshotting"
+	Restoring    Status = "restoring"
+	Failed       Status = "error"
+	Deleting     Status = "deleting"
+)
+
+// Transient reports whether a process is at work on a VM of this status; its
+// Owner and OwnedUntil say which, and until when.
+func (s Status) Transient() bool {
+	switch s {
+	case Creating, Starting, Stopping, Snapshotting, Restoring, Deleting:
+		return true
+	}
+	return false
+}
+
+// VirtualMachine is one VM. The unique name is per user.
+type VirtualMachine struct {
+	bun.BaseModel `bun:"table:virtual_machines,alias:vm"`
+
+	ID          int64   `bun:",pk,autoincrement"`
+	UserID      int64   `bun:",notnull"`
+	UserName    string  `bun:",scanonly"` // joined from users
+	Name        string  `bun:",notnull"`
+	Status      Status  `bun:",notnull"`
+	Language    string  `bun:",notnull"` // id, with @version when one was asked for; may be empty
+	Runtime     string  `bun:",notnull"` // driver name
+	ContainerID string  `bun:",notnull"` // the engine's own id; empty until made
+	Image       string  `bun:",notnull"` // as asked for; empty = the host's toolchains
+	Template    string  `bun:",notnull"`
+	CPULimit    float64 `bun:"cpu_limit,notnull"`    // cores
+	MemoryLimit int     `bun:"memory_limit,notnull"` // MiB
+	DiskLimit   int     `bun:"disk_limit,notnull"`   // MiB
+	PidsLimit   int     `bun:"pids_limit,notnull"`
+	Timeout     float64 `bun:",notnull"` // seconds an execution may take when it does not say
+	IdleTimeout float64 `bun:",notnull"` // seconds without use until it is stopped; 0 = never
+
+	Network     runtime.Network     `bun:"type:json,notnull"`
+	Isolation   string              `bun:",notnull"`
+	IP          string              `bun:"ip,notnull"`
+	Enforcement runtime.Enforcement `bun:"type:json,notnull"`
+	Env         map[string]string   `bun:"type:json,notnull"`
+	Labels      map[string]string   `bun:"type:json,notnull"`
+	Scratch     bool                `bun:",notnull"` // made for executions that named no VM
+	Error       string              `bun:",notnull"` // why Status is error; for a person
+
+	CreatedAt  time.Time `bun:",notnull"`
+	StartedAt  time.Time `bun:",nullzero"`
+	StoppedAt  time.Time `bun:",nullzero"`
+	LastUsedAt time.Time `bun:",notnull"`
+	ExpiresAt  time.Time `bun:",nullzero"` // when it is deleted; zero = never
+
+	Owner      string    `bun:",notnull"`  // runtime.Owner of a transient status, else ""
+	OwnedUntil time.Time `bun:",nullzero"` // when that owner counts as dead wherever it is
+	Version    int64     `bun:",notnull"`  // grows with every update: optimistic locking
+}
+
+// Execution is one run of code in a VM. It stays when its VM is deleted.
+type Execution struct {
+	bun.BaseModel `bun:"table:vm_executions,alias:e"`
+
+	ID       int64  `bun:",pk,autoincrement"`
+	VMID     int64  `bun:"vm_id,notnull"`
+	VMName   string `bun:",notnull"`
+	UserID   int64  `bun:",notnull"`
+	Code     []byte `bun:",notnull"`
+	Language string `bun:",notnull"`
+	Session  string `bun:",notnull"`
+	Detached bool   `bun:",notnull"`
+
+	Verdict       string  `bun:",notnull"`
+	Phase         string  `bun:",notnull"` // build or run
+	Output        []byte  `bun:",notnull"` // standard output: its beginning and end
+	Error         []byte  `bun:",notnull"` // standard error likewise
+	OutputOmitted int64   `bun:",notnull"` // bytes left out of Output
+	ErrorOmitted  int64   `bun:",notnull"`
+	Result        string  `bun:",notnull"` // a session's last value
+	ExitCode      int     `bun:",notnull"`
+	Signal        string  `bun:",notnull"`
+	ExecutionTime float64 `bun:",notnull"` // seconds, wall clock
+	CPUTime       float64 `bun:"cpu_time,notnull"`
+	PeakMemoryMiB float64 `bun:"peak_memory_mib,notnull"`
+
+	URI        string    `bun:"uri,notnull"` // the caller's document, when it came from one
+	StartLine  int       `bun:",notnull"`    // zero-based line of URI where Code begins
+	Owner      string    `bun:",notnull"`    // runtime.Owner that follows it while it runs
+	ExecutedAt time.Time `bun:",notnull"`
+	EndedAt    time.Time `bun:",nullzero"`
+}
+
+// Snapshot of a VM's files.
+type Snapshot struct {
+	bun.BaseModel `bun:"table:vm_snapshots,alias:s"`
+
+	ID        int64     `bun:",pk,autoincrement"`
+	VMID      int64     `bun:"vm_id,notnull"`
+	Name      string    `bun:",notnull"`
+	Comment   string    `bun:",notnull"`
+	Kind      string    `bun:",notnull"` // manual or auto
+	Parent    int64     `bun:",notnull"` // snapshot id, 0 = the image
+	Reference string    `bun:",notnull"` // the driver's own name for it
+	SizeBytes int64     `bun:",notnull"`
+	CreatedAt time.Time `bun:",notnull"`
+}
+
+// Template that VMs are made from.
+type Template struct {
+	bun.BaseModel `bun:"table:vm_templates,alias:t"`
+
+	ID        int64             `bun:",pk,autoincrement"`
+	UserID    int64             `bun:",notnull"` // 0 = everybody's
+	Name      string            `bun:",notnull"`
+	Language  string            `bun:",notnull"`
+	Image     string            `bun:",notnull"`
+	Packages  []string          `bun:"type:json,notnull"`
+	Setup     string            `bun:",notnull"`
+	Env       map[string]string `bun:"type:json,notnull"`
+	Network   runtime.Network   `bun:"type:json,notnull"`
+	Limits    runtime.Limits    `bun:"type:json,notnull"` // zero fields = the defaults
+	CreatedAt time.Time         `bun:",notnull"`
+}
+
+// Event for the security feed.
+type Event struct {
+	bun.BaseModel `bun:"table:events,alias:ev"`
+
+	ID       int64          `bun:",pk,autoincrement"`
+	Time     time.Time      `bun:",notnull"`
+	Severity string         `bun:",notnull"` // info, warning, error, critical
+	Type     string         `bun:",notnull"` // such as vm.created, execution.timeout
+	UserID   int64          `bun:",notnull"`
+	User     string         `bun:"user_name,notnull"`
+	VMID     int64          `bun:"vm_id,notnull"`
+	VMName   string         `bun:",notnull"`
+	Message  string         `bun:",notnull"`
+	Data     map[string]any `bun:"type:json,notnull"`
+}
