@@ -23,6 +23,10 @@ type Run struct {
 	// Dir is the working directory, made when missing. Empty = the VM user's
 	// home. Relative paths of Files are below it.
 	Dir string `json:"dir,omitempty"`
+	// Scratch is a folder of the run's own, such as /tmp/run-7: made for the
+	// VM's user before Files are written, and removed with all that is in it
+	// when the run has ended; with Detach it stays. Empty = none.
+	Scratch string `json:"scratch,omitempty"`
 	// Build, if any, runs first, without standard input. A failing build ends
 	// the run with Phase "build".
 	Build []string `json:"build,omitempty"`
