@@ -88,6 +88,7 @@ type Store interface {
 	RunningExecutions(ctx context.Context, vmID int64) ([]Execution, error)
 
 	AddEvent(ctx context.Context, e *Event) error
+	Event(ctx context.Context, id int64) (Event, error)
 	// Events, newest first. Severity selects that one and worse.
 	Events(ctx context.Context, userID, vmID int64, severity string, since time.Time, limit int) ([]Event, error)
 
