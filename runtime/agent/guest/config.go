@@ -1,0 +1,35 @@
+package guest
+
+// Config of a guest. Drivers write it as JSON.
+type Config struct {
+	// Env is the environment of every run, as KEY=VALUE. HOME, USER and PATH
+	// have defaults.
+	Env []string `json:"env,omitempty"`
+	// InheritEnv puts the guest's own environment below Env: that of a
+	// container's image.
+	InheritEnv bool `json:"inheritEnv,omitempty"`
+	// UID and GID are the ordinary user that programs run as and that owns their
+	// files. They count only when the guest is root; 0 = 1000.
+	UID int `json:"uid,omitempty"`
+	GID int `json:"gid,omitempty"`
+	// AllowRoot lets a run ask for the machine's root.
+	AllowRoot bool `json:"allowRoot,omitempty"`
+	// Home is the default working directory, made at the start and given to the
+	// ordinary user. Empty = /home/vm.
+	Home string `json:"home,omitempty"`
+	// CgroupRoot is where the machine's own cgroup is mounted, v1 (one folder a
+	// controller) or v2. Counters that are not there are done without. Empty =
+	// none of them is.
+	CgroupRoot string `json:"cgroupRoot,omitempty"`
+	// DiskPath is a folder of the file system that is the machine's own, whose
+	// free space is its disk limit. Empty = the disk is not its own.
+	DiskPath string `json:"diskPath,omitempty"`
+	// WatchMemory (bytes) and WatchPids (processes and threads) are limits of
+	// the whole workload that no cgroup holds: the guest looks several times a
+	// second and kills the largest run. 0 = not watched.
+	WatchMemory int64 `json:"watchMemory,omitempty"`
+	WatchPids   int   `json:"watchPids,omitempty"`
+
+	// Starter starts the programs; nil = as processes of this machine.
+	Starter Starter `json:"-"`
+}

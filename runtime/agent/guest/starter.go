@@ -1,0 +1,90 @@
+package guest
+
+import (
+	"errors"
+	"io"
+
+	"github.com/itechsmart/vm/runtime/agent"
+)
+
+// Starter is how the guest starts programs. The guest's own one runs processes
+// of the machine, each below a supervisor; runtime/fake has one that runs Go
+// functions. Its methods may be called from several goroutines at once.
+type Starter interface {
+	// Start writes p.Files, then starts the program, and returns when it runs.
+	// When it fails nothing of the program is left. The error wraps ErrMissing
+	// when there is no such program; an errno in it (ENOSPC, EAGAIN, ENOMEM)
+	// tells which limit stood in the way; ErrRefused when the files or the
+	// folder could not be made for the program's user.
+	Start(p Program) (Process, error)
+
+	// Stats tells what the workload uses at this moment. Uptime is the guest's.
+	Stats() agent.Stats
+
+	// Close frees what the Starter holds. Processes have ended before.
+	Close() error
+}
+
+// Errors of Starter.Start.
+var (
+	// ErrMissing: the program is not in the machine.
+	ErrMissing = errors.New("program not found")
+	// ErrRefused: what the program needs first could not be made.
+	ErrRefused = errors.New("run refused")
+)
+
+// Program is what a Starter starts.
+type Program struct {
+	Argv     []string
+	Env      []string     // the whole environment, each key once
+	Dir      string       // absolute; made when missing
+	Files    []agent.File // Path absolute
+	Root     bool         // as the machine's root instead of its ordinary user
+	FileSize int64        // as agent.Run.FileSize
+	// WatchMemory as agent.Run.WatchMemory.
+	WatchMemory int64
+}
+
+// Process is a started program and all its descendants, its tree.
+//
+// The guest reads both outputs to their ends in goroutines of their own, calls
+// Wait, then Finish, then Close, each of them once. Kill, Signal and Stdin come
+// at any time from any goroutine, before and after.
+type Process interface {
+	// Stdin is the program's standard input; closing it is end-of-file. A write
+	// fails once nobody reads.
+	Stdin() io.WriteCloser
+	// Stdout and Stderr end when nothing of the tree holds them, or at Close.
+	Stdout() io.Reader
+	Stderr() io.Reader
+	// Signal sends a signal, by its Linux number, to the program and its
+	// process group.
+	Signal(number int) error
+	// Kill ends the whole tree; Wait returns soon after. It does not wait.
+	Kill()
+	// Wait returns when the program itself has ended; descendants may live on.
+	Wait() Exit
+	// Finish ends what is left of the tree, unless detach, and returns when it
+	// is gone. Later calls of Kill end what was left to itself by detach.
+	Finish(detach bool) Usage
+	// Close closes the three streams.
+	Close() error
+}
+
+// Exit says how a program itself ended.
+type Exit struct {
+	Code   int // when Signal is 0
+	Signal int // Linux number of the signal that ended it, or 0
+}
+
+// Failed reports whether the program ended in any way but with exit code 0.
+func (e Exit) Failed() bool { return e.Code != 0 || e.Signal != 0 }
+
+// Usage of a whole tree.
+type Usage struct {
+	CPU        int64 // nanoseconds, user and system
+	PeakMemory int64 // bytes: the largest resident set of one process
+	// Limit is the limit of the machine that ended the program or made it fail:
+	// OutOfMemory, DiskFull or PidsLimit; empty for none.
+	Limit agent.Verdict
+}
