@@ -1,0 +1,2 @@
+echo before
+cd /boom || exit 1

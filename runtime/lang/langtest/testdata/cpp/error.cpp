@@ -1,0 +1,7 @@
+#include <cassert>
+#include <iostream>
+
+int main() {
+    std::cout << "before\n";
+    assert(!"boom");
+}

@@ -1,0 +1,5 @@
+public class Lesson {
+    public static void main(String[] args) {
+        int x = boom;
+    }
+}

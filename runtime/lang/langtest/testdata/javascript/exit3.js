@@ -1,0 +1,4 @@
+const process = require("process");
+
+console.log("before");
+process.exit(3);

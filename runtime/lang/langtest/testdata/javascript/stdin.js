@@ -1,0 +1,3 @@
+import process from "node:process";
+
+for await (const chunk of process.stdin) process.stdout.write(chunk);

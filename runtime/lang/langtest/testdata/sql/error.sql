@@ -1,0 +1,2 @@
+.print before
+SELECT * FROM boom;

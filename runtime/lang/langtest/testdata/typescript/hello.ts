@@ -1,0 +1,5 @@
+enum Planet {
+  Earth = "world",
+}
+const greeting: string = `Hello, ${Planet.Earth}!`;
+console.log(greeting);

@@ -1,0 +1,152 @@
+package lang
+
+// rows is the built-in table.
+//
+// The flags in it have one of three reasons: output must leave the program as it
+// is written (a killed run keeps what it printed), builds must be quick rather
+// than thorough, and nothing may need a network.
+func rows() []Language {
+	return []Language{
+		{
+			ID: "python", Name: "Python", Aliases: []string{"py", "python3"},
+			Extensions: []string{".py", ".pyw"}, LanguageIDs: []string{"python"},
+			FileName: "main.py",
+			Run:      []string{"python3", "-u", "{file}"},
+			Env:      []string{"PYTHONPATH=."},
+			Image:    "python:%s-slim", DefaultVersion: "3.13", Versioned: "python%s",
+			VersionCommand: []string{"python3", "--version"}, Package: "python3",
+		},
+		{
+			ID: "javascript", Name: "JavaScript", Aliases: []string{"js", "node", "nodejs"},
+			Extensions: []string{".js", ".mjs", ".cjs"}, LanguageIDs: []string{"javascript"},
+			FileName: "main.js",
+			Run:      []string{"node", "{file}"},
+			Env:      []string{"NODE_PATH=.:node_modules"},
+			Prepare:  markModule,
+			Image:    "node:%s-slim", DefaultVersion: "22",
+			VersionCommand: []string{"node", "--version"}, Package: "nodejs",
+		},
+		{
+			ID: "typescript", Name: "TypeScript", Aliases: []string{"ts"},
+			Extensions: []string{".ts", ".mts", ".cts"}, LanguageIDs: []string{"typescript"},
+			FileName: "main.ts",
+			Build:    []string{"node", "{dir}/vm-build.cjs", "{file}", "{dir}/out"},
+			Run:      []string{"node", "--enable-source-maps", "{dir}/out/{name}.js"},
+			Env:      []string{"NODE_PATH=.:node_modules"},
+			Support:  []Support{support("vm-build.cjs")},
+			Image:    "node:%s-slim", DefaultVersion: "22",
+			VersionCommand: []string{"node", "--version"}, Package: "node-typescript",
+		},
+		{
+			ID: "java", Name: "Java", Aliases: []string{"jdk"},
+			Extensions: []string{".java"}, LanguageIDs: []string{"java"},
+			FileName: "Main.java",
+			Build:    []string{"javac", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-encoding", "UTF-8", "-cp", ".", "-d", "{dir}/classes", "{file}"},
+			// The JVM takes a quarter of the machine's memory unless told: a VM is one program's.
+			Run:     []string{"java", "-XX:+UseSerialGC", "-XX:MaxRAMPercentage=70", "-Dfile.encoding=UTF-8", "-cp", "{dir}/classes:.", "{class}"},
+			Prepare: prepareJava,
+			Image:   "eclipse-temurin:%s", DefaultVersion: "21",
+			VersionCommand: []string{"java", "-version"}, Package: "default-jdk-headless",
+		},
+		{
+			ID: "go", Name: "Go", Aliases: []string{"golang"},
+			Extensions: []string{".go"}, LanguageIDs: []string{"go"},
+			FileName: "main.go",
+			Build:    []string{"go", "build", "-ldflags=-s -w", "-o", "{out}", "{file}"},
+			Run:      []string{"{out}"},
+			Env:      []string{"CGO_ENABLED=0", "GOTOOLCHAIN=local", "GOFLAGS=-buildvcs=false", "GOTELEMETRY=off"},
+			Image:    "golang:%s", DefaultVersion: "1.25",
+			VersionCommand: []string{"go", "version"}, Package: "golang-go",
+		},
+		{
+			ID: "rust", Name: "Rust", Aliases: []string{"rs"},
+			Extensions: []string{".rs"}, LanguageIDs: []string{"rust"},
+			FileName: "main.rs",
+			Build:    []string{"rustc", "--edition=2021", "--crate-name=main", "-Cdebuginfo=0", "-o", "{out}", "{file}"},
+			Run:      []string{"{out}"},
+			Image:    "rust:%s-slim", DefaultVersion: "1",
+			VersionCommand: []string{"rustc", "--version"}, Package: "rustc",
+		},
+		{
+			ID: "c", Name: "C", Aliases: []string{"gcc"},
+			Extensions: []string{".c"}, LanguageIDs: []string{"c"},
+			FileName: "main.c",
+			Build:    []string{"gcc|cc|clang", "-iquote", ".", "-o", "{out}", "{file}", "{dir}/vm-live.c", "-lm"},
+			Run:      []string{"{out}"},
+			Support:  []Support{support("vm-live.c")},
+			Image:    "gcc:%s", DefaultVersion: "14", Versioned: "gcc-%s",
+			VersionCommand: []string{"gcc", "--version"}, Package: "gcc libc6-dev",
+		},
+		{
+			ID: "cpp", Name: "C++", Aliases: []string{"c++", "cxx", "g++"},
+			Extensions: []string{".cpp", ".cc", ".cxx", ".c++"}, LanguageIDs: []string{"cpp"},
+			FileName: "main.cpp",
+			Build:    []string{"g++|c++|clang++", "-iquote", ".", "-o", "{out}", "{file}", "{dir}/vm-live.cpp"},
+			Run:      []string{"{out}"},
+			Support:  []Support{{Name: "vm-live.cpp", Data: support("vm-live.c").Data}},
+			Image:    "gcc:%s", DefaultVersion: "14", Versioned: "g++-%s",
+			VersionCommand: []string{"g++", "--version"}, Package: "g++",
+		},
+		{
+			ID: "ruby", Name: "Ruby", Aliases: []string{"rb"},
+			Extensions: []string{".rb"}, LanguageIDs: []string{"ruby"},
+			FileName: "main.rb",
+			Run:      []string{"ruby", "-EUTF-8", "-I.", "-r{dir}/vm-live.rb", "{file}"},
+			Support:  []Support{support("vm-live.rb")},
+			Image:    "ruby:%s-slim", DefaultVersion: "3.4", Versioned: "ruby%s",
+			VersionCommand: []string{"ruby", "--version"}, Package: "ruby",
+		},
+		{
+			ID: "php", Name: "PHP",
+			Extensions: []string{".php"}, LanguageIDs: []string{"php"},
+			FileName: "main.php",
+			Run:      []string{"php", "-d", "display_errors=stderr", "-d", "log_errors=0", "-d", "html_errors=0", "{file}"},
+			Prepare:  openPHP,
+			Image:    "php:%s-cli", DefaultVersion: "8.4", Versioned: "php%s",
+			VersionCommand: []string{"php", "--version"}, Package: "php-cli",
+		},
+		{
+			ID: "perl", Name: "Perl", Aliases: []string{"pl"},
+			Extensions: []string{".pl", ".pm"}, LanguageIDs: []string{"perl"},
+			FileName: "main.pl",
+			Run:      []string{"perl", "-I.", "-I{dir}", "-MVMLive", "{file}"},
+			Support:  []Support{support("VMLive.pm")},
+			Image:    "perl:%s-slim", DefaultVersion: "5.40",
+			VersionCommand: []string{"perl", "--version"}, Package: "perl",
+		},
+		{
+			ID: "bash", Name: "Bash", Aliases: []string{"sh", "shell", "shellscript"},
+			Extensions: []string{".sh", ".bash"}, LanguageIDs: []string{"shellscript"},
+			FileName: "main.sh",
+			Run:      []string{"bash", "{file}"},
+			Image:    "bash:%s", DefaultVersion: "5.2",
+			VersionCommand: []string{"bash", "--version"}, Package: "bash",
+		},
+		{
+			ID: "lua", Name: "Lua",
+			Extensions: []string{".lua"}, LanguageIDs: []string{"lua"},
+			FileName: "main.lua",
+			Run:      []string{"lua5.4|lua|lua5.3|luajit", "-e", `io.stdout:setvbuf("line")`, "{file}"},
+			Image:    "nickblah/lua:%s", DefaultVersion: "5.4", Versioned: "lua%s",
+			VersionCommand: []string{"lua5.4", "-v"}, Package: "lua5.4",
+		},
+		{
+			ID: "r", Name: "R", Aliases: []string{"rscript"},
+			Extensions: []string{".r"}, LanguageIDs: []string{"r"},
+			FileName: "main.R",
+			Run:      []string{"Rscript", "--no-init-file", "{file}"},
+			Image:    "rocker/r-ver:%s", DefaultVersion: "4.4",
+			VersionCommand: []string{"Rscript", "--version"}, Package: "r-base-core",
+		},
+		{
+			// Every execution starts with an empty database in memory;
+			// ".open FILE" keeps one.
+			ID: "sql", Name: "SQL (SQLite)", Aliases: []string{"sqlite", "sqlite3"},
+			Extensions: []string{".sql"}, LanguageIDs: []string{"sql", "sqlite"},
+			FileName: "main.sql",
+			Run:      []string{"sqlite3", "-batch", "-bail", "-header", "-column", ":memory:", ".read '{file}'"},
+			Image:    "keinos/sqlite3:%s", DefaultVersion: "3.46.1",
+			VersionCommand: []string{"sqlite3", "--version"}, Package: "sqlite3",
+		},
+	}
+}

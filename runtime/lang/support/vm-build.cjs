@@ -1,0 +1,73 @@
+// Strips the types off one TypeScript file: vm-build.cjs FILE OUTDIR. It takes the
+// compiler that the VM has (tsc), else what Node has built in, and exits with 1
+// when the file is no TypeScript, or 127 when there is neither.
+// Types are not checked: that takes seconds, and an editor does it already.
+'use strict';
+const fs = require('fs');
+const path = require('path');
+const vmModule = require('module');
+
+const [file, outDir] = process.argv.slice(2);
+const code = fs.readFileSync(file, 'utf8');
+const name = path.basename(file).replace(/\.[cm]?ts$/, '');
+const topLevelAwait = /^(await\b|for await\b|(const|let|var)\s[^=\n]*=\s*await\b)/m.test(code);
+const moduleSyntax = /^\s*(import\s*[\w{*'"]|export\s)/m.test(code);
+
+function emit(js, isModule) {
+  fs.mkdirSync(outDir, { recursive: true });
+  fs.writeFileSync(path.join(outDir, 'package.json'), JSON.stringify({ type: isModule ? 'module' : 'commonjs' }));
+  fs.writeFileSync(path.join(outDir, name + '.js'), js);
+}
+
+// findCompiler returns the typescript library that belongs to the tsc on PATH.
+function findCompiler() {
+  const folders = (process.env.PATH || '').split(path.delimiter);
+  const tsc = folders.map((f) => path.join(f, 'tsc')).find((f) => fs.existsSync(f));
+  if (!tsc) return undefined;
+  const lib = path.join(path.dirname(fs.realpathSync(tsc)), '..', 'lib', 'typescript.js');
+  return fs.existsSync(lib) ? require(lib) : undefined;
+}
+
+function transpile(ts) {
+  const asModule = topLevelAwait || /\bimport\.meta\b/.test(code);
+  const { outputText, diagnostics } = ts.transpileModule(code, {
+    fileName: file,
+    reportDiagnostics: true,
+    compilerOptions: {
+      target: ts.ScriptTarget.ES2020,
+      module: asModule ? ts.ModuleKind.ES2022 : ts.ModuleKind.CommonJS,
+      esModuleInterop: true,
+      experimentalDecorators: true,
+      inlineSourceMap: true,
+      sourceRoot: path.dirname(file),
+    },
+  });
+  const errors = diagnostics.filter((d) => d.category === ts.DiagnosticCategory.Error);
+  for (const d of errors) {
+    const at = d.file.getLineAndCharacterOfPosition(d.start);
+    const text = ts.flattenDiagnosticMessageText(d.messageText, '\n');
+    console.error(`${file}:${at.line + 1}:${at.character + 1} - error TS${d.code}: ${text}`);
+  }
+  if (errors.length > 0) process.exit(1);
+  emit(outputText, asModule);
+}
+
+function strip() {
+  process.removeAllListeners('warning');
+  try {
+    emit(vmModule.stripTypeScriptTypes(code, { mode: 'transform', sourceMap: true, sourceUrl: file }), topLevelAwait || moduleSyntax);
+  } catch (e) {
+    console.error(`${file}: ${e.message}`);
+    process.exit(1);
+  }
+}
+
+const ts = findCompiler();
+if (ts) {
+  transpile(ts);
+} else if (vmModule.stripTypeScriptTypes) {
+  strip();
+} else {
+  console.error('vm: no such program: tsc');
+  process.exit(127);
+}
