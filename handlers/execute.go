@@ -1,0 +1,191 @@
+package handlers
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/itechsmart/vm/db"
+	"github.com/itechsmart/vm/runtime/agent"
+	"github.com/itechsmart/vm/runtime/pool"
+)
+
+func execute(ctx context.Context, s Scope, p ExecuteParams) (Execution, error) {
+	request, err := p.Run.request()
+	if err != nil {
+		return Execution{}, err
+	}
+	request.OpenStdin, request.Detach = p.OpenStdin, p.Detach
+	vm, err := s.target(ctx, p)
+	if err != nil {
+		return Execution{}, err
+	}
+	o, flush := s.observe(ctx, p.Tokens)
+	e, err := s.Execute(ctx, vm, request, o)
+	flush()
+	return answer(ctx, e, err)
+}
+
+// target is the VM that an execution names, or else a scratch VM.
+func (s Scope) target(ctx context.Context, p ExecuteParams) (db.VirtualMachine, error) {
+	if p.ID != nil {
+		return s.get(ctx, *p.ID)
+	}
+	progress, end := s.progress(p.Tokens, "Preparing a scratch VM")
+	vm, err := s.Scratch(ctx, p.Language, progress)
+	end(err)
+	return vm, err
+}
+
+// answer is what a caller gets for an execution: one that he cancelled is, on the
+// wire, a cancelled request; its record is in the history.
+func answer(ctx context.Context, e db.Execution, err error) (Execution, error) {
+	if err == nil && ctx.Err() != nil && e.Verdict == string(agent.Cancelled) {
+		return Execution{}, ctx.Err()
+	}
+	return encodeExecution(e), err
+}
+
+func batchExecute(ctx context.Context, s Scope, p BatchParams) (BatchResult, error) {
+	request, err := p.Run.request()
+	if err != nil {
+		return BatchResult{}, err
+	}
+	if p.MaxParallel < 0 {
+		return BatchResult{}, badParams("maxParallel", fmt.Sprintf("maxParallel is %d; it must be above 0", p.MaxParallel))
+	}
+	vms, err := s.batchTargets(ctx, p.VMIDs)
+	if err != nil {
+		return BatchResult{}, err
+	}
+	items := s.batch(ctx, vms, request, p)
+	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
+		return BatchResult{}, ctx.Err()
+	}
+	return encodeBatch(items), nil
+}
+
+// batchTargets are the VMs that a batch names, each once, or else all running
+// ones.
+func (s Scope) batchTargets(ctx context.Context, ids []ID) ([]db.VirtualMachine, error) {
+	if len(ids) == 0 {
+		return s.Running(ctx)
+	}
+	var vms []db.VirtualMachine
+	seen := map[int64]bool{}
+	for _, id := range ids {
+		vm, err := s.get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !seen[vm.ID] {
+			vms = append(vms, vm)
+		}
+		seen[vm.ID] = true
+	}
+	return vms, nil
+}
+
+// batch runs the request; each VM's output goes out as it comes.
+func (s Scope) batch(ctx context.Context, vms []db.VirtualMachine, request pool.RunRequest, p BatchParams) []pool.BatchItem {
+	flushes := make([]func(), len(vms))
+	slot := map[int64]int{}
+	for i, vm := range vms {
+		slot[vm.ID], flushes[i] = i, func() {}
+	}
+	items := s.Batch(ctx, vms, request, p.MaxParallel, func(vm db.VirtualMachine) pool.Observer {
+		o, flush := s.observe(ctx, p.Tokens)
+		flushes[slot[vm.ID]] = flush
+		return o
+	})
+	for _, flush := range flushes {
+		flush()
+	}
+	return items
+}
+
+func encodeBatch(items []pool.BatchItem) BatchResult {
+	result := BatchResult{Results: encodeAll(items, encodeItem), Groups: []BatchGroup{}}
+	for _, g := range pool.Groups(items) {
+		result.Groups = append(result.Groups, BatchGroup{VMIDs: g.VMs, Output: text(g.Output), ExitCode: g.ExitCode})
+	}
+	return result
+}
+
+func encodeItem(i pool.BatchItem) BatchItem {
+	item := BatchItem{Execution: encodeExecution(i.Execution)}
+	if i.Err != nil {
+		e := AsError(i.Err)
+		item.Execution.VMID, item.Execution.VMName = i.VM.ID, i.VM.Name
+		item.Execution.Error, item.Failure = e.Message, e.Data
+	}
+	return item
+}
+
+// request is a Run as the pool takes it.
+func (r Run) request() (pool.RunRequest, error) {
+	request := pool.RunRequest{
+		Code: []byte(r.Code), Language: r.Language, Stdin: []byte(r.Stdin), Args: r.Args, Env: r.Env,
+		Cwd: r.Cwd, Timeout: r.Timeout, User: r.User, URI: r.URI,
+	}
+	if r.Range != nil {
+		request.StartLine = r.Range.Start.Line
+	}
+	for i, f := range r.Files {
+		data := []byte(f.Content)
+		if f.Encoding == "base64" {
+			var err error
+			if data, err = base64.StdEncoding.DecodeString(f.Content); err != nil {
+				field := fmt.Sprintf("files[%d].content", i)
+				return request, badParams(field, field+" is not base64")
+			}
+		}
+		request.Files = append(request.Files, agent.File{Path: f.Path, Data: data, Mode: f.Mode & 0o777})
+	}
+	return request, nil
+}
+
+func input(ctx context.Context, s Scope, p InputParams) (Empty, error) {
+	return Empty{}, s.Input(ctx, p.ExecutionID, []byte(p.Text), p.EOF)
+}
+
+func signal(ctx context.Context, s Scope, p SignalParams) (Empty, error) {
+	name := strings.ToUpper(p.Signal)
+	if !strings.HasPrefix(name, "SIG") {
+		name = "SIG" + name
+	}
+	return Empty{}, s.Signal(ctx, p.ExecutionID, name)
+}
+
+func attach(ctx context.Context, s Scope, p AttachParams) (Execution, error) {
+	o, flush := s.observe(ctx, p.Tokens)
+	e, err := s.Attach(ctx, p.ExecutionID, o)
+	flush()
+	return encodeExecution(e), err
+}
+
+func executions(ctx context.Context, s Scope, p ExecutionsParams) (ExecutionsResult, error) {
+	vm, err := s.optional(ctx, p.ID)
+	if err != nil {
+		return ExecutionsResult{}, err
+	}
+	limit, err := bounded("limit", p.Limit, 50, 1000)
+	if err != nil {
+		return ExecutionsResult{}, err
+	}
+	history, err := s.Executions(ctx, vm, p.Before, limit)
+	return ExecutionsResult{encodeAll(history, encodeExecution)}, err
+}
+
+// bounded is a count that a caller may give; 0 = the default.
+func bounded(field string, value, otherwise, most int) (int, error) {
+	switch {
+	case value == 0:
+		return otherwise, nil
+	case value < 0 || value > most:
+		return 0, badParams(field, fmt.Sprintf("%s is %d; it must be between 1 and %d", field, value, most))
+	}
+	return value, nil
+}

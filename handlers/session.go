@@ -1,0 +1,239 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"go.lsp.dev/protocol"
+
+	"github.com/itechsmart/vm/runtime/pool"
+)
+
+// Opened is the pool that an Opener made for some settings.
+type Opened struct {
+	*pool.Pool
+	Close func() // ends the pool and all that it uses
+}
+
+// Opener makes a pool; it is the program's part to know databases and drivers.
+type Opener func(ctx context.Context, s Settings, log *slog.Logger) (Opened, error)
+
+// SessionOptions are what a Session is made from.
+type SessionOptions struct {
+	Settings Settings // of the configuration file and the environment
+	Open     Opener
+	Runtimes []string // names of the drivers in this build
+	Version  string
+	Log      *slog.Logger
+}
+
+// Session is one connection's state; it implements Dispatcher. The database is
+// opened at the first request that needs it, so that a client is answered at
+// once, and again after a failure.
+type Session struct {
+	o      SessionOptions
+	client Client
+
+	mu       sync.Mutex // guards what follows
+	settings Settings
+	current  *tenancy
+	ended    bool
+}
+
+// tenancy is an opened pool in use by requests.
+type tenancy struct {
+	scope Scope
+	close func()
+	users sync.WaitGroup
+	stop  context.CancelFunc // ends the change feed
+}
+
+// NewSession makes the Dispatcher of one connection.
+func NewSession(o SessionOptions) *Session { return &Session{o: o, settings: o.Settings} }
+
+// Initialize implements Dispatcher.
+func (s *Session) Initialize(ctx context.Context, client Client, raw json.RawMessage) (any, error) {
+	var params protocol.InitializeParams
+	if err := protocol.Unmarshal(raw, &params); err != nil {
+		return nil, badParams("", "the params of initialize could not be read: "+err.Error())
+	}
+	settings, err := s.o.Settings.with(json.RawMessage(params.InitializationOptions))
+	if err != nil {
+		return nil, err
+	}
+	s.client, s.settings = client, settings
+	return s.capabilities()
+}
+
+// capabilities are the result of initialize.
+func (s *Session) capabilities() (json.RawMessage, error) {
+	var commands, methods []string
+	for _, m := range Methods() {
+		methods = append(methods, m.Name)
+		commands = append(commands, command(m.Name))
+	}
+	ours, err := json.Marshal(map[string]any{"itechsmart": map[string]any{
+		"version": s.o.Version, "methods": methods, "runtimes": s.o.Runtimes,
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return protocol.Marshal(protocol.InitializeResult{
+		Capabilities: protocol.ServerCapabilities{
+			ExecuteCommandProvider: &protocol.ExecuteCommandOptions{Commands: commands},
+			Experimental:           protocol.LSPAny(ours),
+		},
+		ServerInfo: protocol.ServerInfo{Name: "iTechSmart VM", Version: protocol.NewOptional(s.o.Version)},
+	})
+}
+
+// command is a method's name as a workspace/executeCommand command.
+func command(method string) string { return strings.ReplaceAll(method, "/", ".") }
+
+// Ordered implements Dispatcher.
+func (s *Session) Ordered(method string) bool {
+	m, ok := Find(method)
+	return ok && m.Order == InTurn || method == "workspace/didChangeConfiguration"
+}
+
+// Handle implements Dispatcher.
+func (s *Session) Handle(ctx context.Context, method string, params json.RawMessage) (any, error) {
+	switch method {
+	case "initialized":
+		return nil, nil
+	case "workspace/didChangeConfiguration":
+		return nil, s.configure(params)
+	case "workspace/executeCommand":
+		return s.executeCommand(ctx, params)
+	}
+	m, ok := Find(method)
+	if !ok {
+		return nil, &Error{Code: CodeMethodNotFound, Message: "there is no method " + short(method)}
+	}
+	return s.call(ctx, m, params)
+}
+
+// executeCommand runs a method for editors without custom requests: one
+// argument, the params.
+func (s *Session) executeCommand(ctx context.Context, raw json.RawMessage) (any, error) {
+	var params protocol.ExecuteCommandParams
+	if err := protocol.Unmarshal(raw, &params); err != nil {
+		return nil, badParams("", "the params of workspace/executeCommand could not be read: "+err.Error())
+	}
+	m, ok := Find(strings.ReplaceAll(params.Command, ".", "/"))
+	switch {
+	case !ok:
+		return nil, badParams("command", "there is no command "+short(params.Command))
+	case len(params.Arguments) > 1:
+		return nil, badParams("arguments", "a command takes one argument: the params of "+m.Name)
+	}
+	var arguments json.RawMessage
+	if len(params.Arguments) == 1 {
+		arguments = json.RawMessage(params.Arguments[0])
+	}
+	return s.call(ctx, m, arguments)
+}
+
+func (s *Session) call(ctx context.Context, m Method, params json.RawMessage) (any, error) {
+	t, err := s.enter(ctx)
+	if err != nil {
+		return nil, AsError(err)
+	}
+	defer t.users.Done()
+	result, err := m.Call(ctx, t.scope, params)
+	var failure *Error
+	if errors.As(err, &failure) && failure.Code == CodeInternal {
+		s.o.Log.Error("a request failed", "method", m.Name, "error", failure.Message)
+	}
+	return result, err
+}
+
+// enter returns the tenancy, opened when it is not; the caller calls users.Done.
+func (s *Session) enter(ctx context.Context) (*tenancy, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return nil, context.Canceled
+	}
+	if s.current == nil {
+		t, err := s.openLocked(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.current = t
+	}
+	s.current.users.Add(1)
+	return s.current, nil
+}
+
+func (s *Session) openLocked(ctx context.Context) (*tenancy, error) {
+	opened, err := s.o.Open(ctx, s.settings, s.o.Log)
+	if err != nil {
+		return nil, err
+	}
+	tenant, err := opened.For(ctx, s.settings.UserName())
+	if err != nil {
+		opened.Close()
+		return nil, err
+	}
+	feeding, stop := context.WithCancel(context.WithoutCancel(ctx))
+	t := &tenancy{scope: Scope{Tenant: tenant, Client: s.client}, close: opened.Close, stop: stop}
+	opened.Maintain()
+	t.users.Go(func() { feed(feeding, t.scope) })
+	return t, nil
+}
+
+// configure applies changed settings: requests in flight end under the old ones.
+func (s *Session) configure(raw json.RawMessage) error {
+	var params struct {
+		Settings struct {
+			Itechsmart json.RawMessage `json:"itechsmart"`
+		} `json:"settings"`
+	}
+	if err := json.Unmarshal(raw, &params); err != nil {
+		return badParams("settings", "the settings could not be read: "+err.Error())
+	}
+	settings, err := s.o.Settings.with(params.Settings.Itechsmart)
+	if err != nil {
+		s.o.Log.Error("the changed settings are not used", "reason", err.Error())
+		return err
+	}
+	s.mu.Lock()
+	old := s.current
+	s.settings, s.current = settings, nil
+	s.mu.Unlock()
+	if old != nil {
+		go old.end()
+	}
+	return nil
+}
+
+// end closes a tenancy when its last user has left.
+func (t *tenancy) end() {
+	t.stop()
+	t.users.Wait()
+	t.close()
+}
+
+// Shutdown implements Dispatcher.
+func (s *Session) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	t := s.current
+	s.current, s.ended = nil, true
+	s.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	done := make(chan struct{})
+	go func() { t.end(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,101 @@
+// Package handlers is the method table: every capability once, with its name,
+// types, ordering and routes, and the function that decodes, makes one call and
+// encodes. All wires (stdio, terminal, later REST and MCP) speak through it.
+package handlers
+
+//go:generate go run ./gen ..
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"slices"
+
+	"github.com/itechsmart/vm/runtime/pool"
+)
+
+// Order says how a method runs beside others of its connection.
+type Order int
+
+// Orders.
+const (
+	Concurrent Order = iota // side by side with everything
+	InTurn                  // in the order of arrival, before anything later starts
+)
+
+// Scope is what a method may use.
+type Scope struct {
+	*pool.Tenant
+	Client Client // takes notifications; never nil
+}
+
+// Method is a row of the table.
+type Method struct {
+	Name    string       // on the wire, such as vm/create
+	Summary string       // one line for people
+	Params  reflect.Type // struct
+	Result  reflect.Type // struct
+	Order   Order
+	REST    string // method and path below /api, such as "POST /vms/create"; empty = none
+	Command string // of the terminal, such as "vm create <name> <language>"; empty = none
+
+	call func(ctx context.Context, s Scope, params json.RawMessage) (any, error)
+}
+
+// Call decodes and checks params and runs the method. Errors are *Error.
+func (m Method) Call(ctx context.Context, s Scope, params json.RawMessage) (any, error) {
+	result, err := m.call(ctx, s, params)
+	if err != nil {
+		return nil, AsError(err)
+	}
+	return result, nil
+}
+
+// row makes a Method of a function on decoded params.
+func row[P, R any](name, summary, rest, command string, f func(context.Context, Scope, P) (R, error)) Method {
+	return Method{
+		Name: name, Summary: summary, REST: rest, Command: command,
+		Params: reflect.TypeFor[P](), Result: reflect.TypeFor[R](),
+		call: func(ctx context.Context, s Scope, raw json.RawMessage) (any, error) {
+			var params P
+			if err := decode(raw, &params); err != nil {
+				return nil, err
+			}
+			return f(ctx, s, params)
+		},
+	}
+}
+
+// Methods is the table, in the order in which documentation lists it.
+func Methods() []Method {
+	return []Method{
+		row("vm/create", "Make a VM and start it.", "POST /vms/create", "vm create <name> <language>", create),
+		row("vm/list", "List VMs, oldest first.", "GET /vms", "vm list", list),
+		row("vm/get", "Describe a VM.", "GET /vms/{id}", "vm status <id>", get),
+		row("vm/status", "Describe a VM, with its use at this moment and what runs in it.", "GET /vms/{id}/status", "vm status <id>", status),
+		row("vm/start", "Start a stopped VM with the files it had.", "POST /vms/{id}/start", "vm start <id>", start),
+		row("vm/stop", "End what runs in a VM and keep its files.", "POST /vms/{id}/stop", "vm stop <id>", stop),
+		row("vm/restart", "Stop and start a VM.", "POST /vms/{id}/restart", "vm restart <id>", restart),
+		row("vm/delete", "Remove a VM and its files; its executions stay in the history.", "DELETE /vms/{id}", "vm delete <id>", remove),
+		row("vm/execute", "Run code in a VM, or in a scratch VM of its language.", "POST /vms/{id}/execute", "vm execute <id> <code>", execute),
+		row("vm/batchExecute", "Run code in several VMs side by side and compare.", "POST /vms/batch-execute", "vm batch <code>", batchExecute),
+		row("vm/input", "Continue an execution's standard input.", "", "", input),
+		row("vm/signal", "Send a signal to an execution's program.", "", "", signal),
+		row("vm/attach", "Replay an execution's output and follow it to its end.", "", "vm attach <execution>", attach),
+		row("vm/executions", "List executions, newest first.", "GET /vms/{id}/executions", "vm executions [id]", executions),
+		row("vm/logs", "Show a VM's own log: boot, provisioning, console.", "GET /vms/{id}/logs", "vm logs <id>", logs),
+		row("vm/poolStatus", "Show quotas, runtimes and the host.", "GET /vms/pool-status", "vm pool", poolStatus),
+		row("vm/languages", "List languages and where they can run.", "GET /languages", "vm languages", languages),
+		row("vm/events", "List security events, newest first.", "GET /events", "vm events [--follow]", events),
+	}
+}
+
+// Find returns a row by its name on the wire.
+func Find(name string) (Method, bool) {
+	table := Methods()
+	i := slices.IndexFunc(table, func(m Method) bool { return m.Name == name })
+	if i < 0 {
+		return Method{}, false
+	}
+	return table[i], true
+}

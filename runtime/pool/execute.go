@@ -1,0 +1,283 @@
+package pool
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/itechsmart/vm/db"
+	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/agent"
+	"github.com/itechsmart/vm/runtime/lang"
+)
+
+// Verdicts that only the pool can give.
+const (
+	verdictVMStopped = "vmStopped"
+	verdictLost      = "lost"
+)
+
+// ErrLeave is the cause (context.WithCancelCause) with which a caller that must
+// go lets its executions go on. Any other end of a context cancels them.
+var ErrLeave = errors.New("the caller leaves; its executions go on")
+
+// RunRequest is code to be run.
+type RunRequest struct {
+	Code      []byte
+	Language  string // empty = the VM's
+	Stdin     []byte
+	OpenStdin bool // Input continues standard input
+	Args      []string
+	Env       map[string]string
+	Cwd       string
+	Files     []agent.File
+	Timeout   *float64 // seconds; nil = the VM's, or none when detached
+	Detach    bool
+	User      string // "", "sandbox" or "root"
+	URI       string // document that the code is from
+	StartLine int    // zero-based line in it
+}
+
+// Observer hears of a run while it goes on. Both may be nil. They are called
+// from one goroutine, and the program is held back while they block.
+type Observer struct {
+	Started func(db.Execution)
+	Output  agent.Sink
+}
+
+// Execute runs code in a VM and returns how it ended; with Detach at once. A
+// program's own failure is no error. When ctx ends, the run is cancelled and its
+// record is returned without an error; see ErrLeave.
+func (t *Tenant) Execute(ctx context.Context, vm db.VirtualMachine, r RunRequest, o Observer) (db.Execution, error) {
+	if err := r.validate(t.defaults); err != nil {
+		return db.Execution{}, err
+	}
+	language, version, err := t.languageOf(vm, r)
+	if err != nil {
+		return db.Execution{}, err
+	}
+	client, err := t.agents.get(ctx, vm)
+	if err != nil {
+		return db.Execution{}, t.unreachable(ctx, vm, err)
+	}
+	e := db.Execution{
+		VMID: vm.ID, VMName: vm.Name, UserID: t.user.ID, Code: r.Code, Language: spell(language, version),
+		Detached: r.Detach, Verdict: string(agent.Running), Phase: "run", URI: r.URI, StartLine: r.StartLine,
+		Owner: runtime.Self().String(), ExecutedAt: now(),
+	}
+	if err := t.store.BeginExecution(ctx, &e); err != nil {
+		return e, t.notBegun(ctx, vm, err)
+	}
+	if o.Started != nil {
+		o.Started(e)
+	}
+	run := t.plan(vm, r, language, version, e.ID)
+	if err := client.Start(context.WithoutCancel(ctx), run); err != nil {
+		return t.finishBroken(ctx, e, err)
+	}
+	if r.Detach {
+		t.goBackground(func(ctx context.Context) { t.followQuietly(ctx, vm, e) })
+		return e, nil
+	}
+	stopWatching := t.watchDisk(ctx, vm, client, run.ID)
+	defer stopWatching()
+	return t.follow(ctx, vm, client, e, o.Output)
+}
+
+// runID names an execution within its VM.
+func runID(execution int64) string { return strconv.FormatInt(execution, 10) }
+
+// languageOf is the language and version that a request's code is run as.
+func (t *Tenant) languageOf(vm db.VirtualMachine, r RunRequest) (lang.Language, string, error) {
+	name := cmp.Or(r.Language, vm.Language)
+	if name == "" {
+		return lang.Language{}, "", &Error{Kind: ErrInvalid, Field: "language",
+			Message: "VM " + vm.Name + " is of no language in particular, so the code's language must be named", Hint: "vm languages lists them"}
+	}
+	l, version, err := t.findLanguage(name)
+	if err != nil {
+		return l, "", err
+	}
+	// A VM that was made for a version runs that one, however the code names
+	// the language.
+	if vmLanguage, vmVersion, err := t.languages.Find(vm.Language); version == "" && err == nil && vmLanguage.ID == l.ID {
+		version = vmVersion
+	}
+	return l, version, nil
+}
+
+// findLanguage looks a language up for a parameter of that name.
+func (p *Pool) findLanguage(name string) (lang.Language, string, error) {
+	l, version, err := p.languages.Find(name)
+	if err != nil {
+		return l, "", &Error{Kind: ErrInvalid, Field: "language", Message: err.Error(), Hint: runtime.Hint(err), Cause: err}
+	}
+	return l, version, nil
+}
+
+// plan is what the agent runs for a request.
+func (t *Tenant) plan(vm db.VirtualMachine, r RunRequest, l lang.Language, version string, id int64) agent.Run {
+	run := l.Plan(r.Code, r.Args, lang.PlanOptions{
+		ID: runID(id), Version: version, Host: vm.Image == "", FileName: documentName(r.URI, l), Dir: r.Cwd, Files: r.Files,
+	})
+	run.Env = slices.Concat(run.Env, pairs(vm.Env), pairs(r.Env))
+	run.Stdin, run.OpenStdin, run.Detach = r.Stdin, r.OpenStdin, r.Detach
+	run.RecordBytes = t.defaults.RecordBytes
+	if r.User == "root" {
+		run.User = r.User
+	}
+	switch {
+	case r.Timeout != nil:
+		run.Timeout = seconds(*r.Timeout)
+	case !r.Detach:
+		run.Timeout = seconds(vm.Timeout)
+	}
+	hold(&run, vm)
+	return run
+}
+
+// documentName is the name under which a document's code runs, so that its
+// messages read true.
+func documentName(uri string, l lang.Language) string {
+	name := path.Base(uri)
+	for _, ext := range l.Extensions {
+		if strings.HasSuffix(strings.ToLower(name), ext) {
+			return name
+		}
+	}
+	return ""
+}
+
+// validate checks what the types cannot.
+func (r *RunRequest) validate(d Defaults) error {
+	if err := checkTimeout(r.Timeout, d.MaxTimeout); err != nil {
+		return err
+	}
+	if err := checkEnv(r.Env); err != nil {
+		return err
+	}
+	for i, arg := range r.Args {
+		if strings.ContainsRune(arg, 0) {
+			return invalid("args", "argument %d contains a NUL byte", i+1)
+		}
+	}
+	if strings.ContainsRune(r.Cwd, 0) {
+		return invalid("cwd", "the working directory contains a NUL byte")
+	}
+	for _, f := range r.Files {
+		if f.Path == "" || strings.ContainsRune(f.Path, 0) {
+			return invalid("files", "%s is not a file name", quote(f.Path))
+		}
+	}
+	return nil
+}
+
+// follow sees a run to its end and records it.
+func (t *Tenant) follow(ctx context.Context, vm db.VirtualMachine, client *agent.Client, e db.Execution, sink agent.Sink) (db.Execution, error) {
+	result, err := t.await(ctx, client, runID(e.ID), sink)
+	switch {
+	case errors.Is(err, ErrLeave):
+		return e, nil
+	case err != nil:
+		// The stream broke. Perhaps only the stream: the run may go on.
+		if client, err = t.agents.get(ctx, vm); err == nil {
+			result, err = t.await(ctx, client, runID(e.ID), nil)
+		}
+	}
+	if errors.Is(err, ErrLeave) {
+		return e, nil
+	}
+	if err != nil {
+		return t.finishBroken(ctx, e, err)
+	}
+	return t.finish(ctx, client, e, result)
+}
+
+// await follows a run until it ends; when ctx ends first, the run is killed,
+// or, with the cause ErrLeave, left alone.
+func (t *Tenant) await(ctx context.Context, client *agent.Client, id string, sink agent.Sink) (agent.Result, error) {
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	leaving := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), ErrLeave) {
+			stop()
+			return
+		}
+		_ = client.Kill(following, id, agent.Cancelled) // when the stream is broken, Follow says so
+	})
+	defer leaving()
+	result, err := client.Follow(following, id, sink)
+	if following.Err() != nil {
+		return result, ErrLeave
+	}
+	return result, err
+}
+
+// finish records how a run ended and lets the agent forget it.
+func (p *Pool) finish(ctx context.Context, client *agent.Client, e db.Execution, r agent.Result) (db.Execution, error) {
+	ctx = context.WithoutCancel(ctx)
+	e = withResult(e, r)
+	if l, version, err := p.languages.Find(e.Language); err == nil {
+		if missing := l.Missing(r, version); missing != nil {
+			return p.finishMissing(ctx, client, e, missing)
+		}
+	}
+	// A VM that is being stopped ends what runs in it by signals.
+	if r.Verdict == agent.Signaled || r.Verdict == agent.Cancelled {
+		if vm, err := p.store.VM(ctx, e.VMID); err != nil || vm.Status == db.Stopping || vm.Status == db.Stopped || vm.Status == db.Deleting {
+			e.Verdict = verdictVMStopped
+		}
+	}
+	return p.record(ctx, e, func() { _ = client.Forget(ctx, runID(e.ID)) })
+}
+
+// record writes an execution's end, unless somebody else was faster: then that
+// one's record counts.
+func (p *Pool) record(ctx context.Context, e db.Execution, forget func()) (db.Execution, error) {
+	err := p.store.FinishExecution(ctx, &e)
+	if errors.Is(err, db.ErrConflict) {
+		recorded, err := p.store.Execution(ctx, e.ID)
+		return recorded, stored(err)
+	}
+	if err != nil {
+		return e, stored(err)
+	}
+	forget()
+	if worthAnEvent[e.Verdict] {
+		p.event(ctx, db.VirtualMachine{ID: e.VMID, Name: e.VMName, UserID: e.UserID}, "warning", "execution."+e.Verdict,
+			fmt.Sprintf("execution %d in VM %s ended: %s", e.ID, e.VMName, e.Verdict), map[string]any{"executionId": e.ID, "language": e.Language})
+	}
+	return e, nil
+}
+
+// worthAnEvent are the verdicts that security people hear of.
+var worthAnEvent = map[string]bool{
+	string(agent.Timeout): true, string(agent.OutOfMemory): true, string(agent.DiskFull): true,
+	string(agent.PidsLimit): true, verdictLost: true,
+}
+
+// withResult copies what the agent says into the row.
+func withResult(e db.Execution, r agent.Result) db.Execution {
+	e.Verdict, e.Phase, e.ExitCode, e.Signal = string(r.Verdict), r.Phase, r.ExitCode, r.Signal
+	e.Output, e.OutputOmitted = append(r.Stdout.Head, r.Stdout.Tail...), r.Stdout.Omitted
+	e.Error, e.ErrorOmitted = append(r.Stderr.Head, r.Stderr.Tail...), r.Stderr.Omitted
+	e.ExecutionTime, e.CPUTime = r.Wall.Seconds(), r.CPU.Seconds()
+	e.PeakMemoryMiB = float64(r.PeakMemory) / (1 << 20)
+	e.EndedAt = now()
+	return e
+}
+
+// pairs spells an environment as the agent takes it.
+func pairs(env map[string]string) []string {
+	list := make([]string, 0, len(env))
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, k+"="+env[k])
+	}
+	return list
+}
