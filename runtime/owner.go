@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 )
 
 // Self is the Owner that stands for this process.
@@ -48,10 +47,7 @@ func (o Owner) Gone() bool {
 	if o == self {
 		return false
 	}
-	if err := syscall.Kill(o.PID, 0); err == syscall.ESRCH {
-		return true
-	}
-	return processStart(o.PID) != o.Start
+	return !alive(o.PID) || processStart(o.PID) != o.Start
 }
 
 func hostIdentity() string {
