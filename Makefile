@@ -1,0 +1,49 @@
+# `make` builds bin/vm; `make test` tests everything on engines of its own.
+
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+CROSS = darwin/amd64 darwin/arm64 windows/amd64 linux/arm64
+SCRIPTS = .ci/run $(wildcard scripts/*)
+
+export CGO_ENABLED = 0
+
+.PHONY: build agent generate test demo bench lint cross clean
+
+# The program, with the agents inside it.
+build: agent
+	$(GO) build -trimpath -o bin/vm ./cmd/vm
+
+# The program that runs inside every VM, for both architectures.
+agent:
+	scripts/build-agent.sh
+
+# Documentation and TypeScript types, from the method table.
+generate:
+	$(GO) generate ./handlers/...
+
+# Starts a Docker Engine, a registry and PostgreSQL, all private, for the tests
+# and stops them afterwards, unless they were up before.
+test: build
+	scripts/testenv run $(GO) test ./...
+
+# The main job from end to end, as an editor would do it.
+demo: build
+	scripts/demo
+
+bench: build
+	scripts/testenv run $(GO) run ./bench
+
+lint: agent
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "gofmt -w is needed: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) -checks all ./...
+	@if command -v shellcheck >/dev/null; then shellcheck -x $$(grep -lE '^#!.*\b(ba)?sh' $(SCRIPTS)); \
+		else echo "shellcheck is not installed: scripts are not checked"; fi
+
+cross: agent
+	@for target in $(CROSS); do echo "build $$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./cmd/vm || exit 1; done
+
+clean:
+	rm -rf bin runtime/agent/bin/vm-agent-*
