@@ -33,7 +33,7 @@ func (s Scope) target(ctx context.Context, p ExecuteParams) (db.VirtualMachine, 
 	if p.ID != nil {
 		return s.get(ctx, *p.ID)
 	}
-	progress, end := s.progress(p.Tokens, "Preparing a scratch VM")
+	progress, end := s.progress(ctx, p.Tokens, "Preparing a scratch VM")
 	vm, err := s.Scratch(ctx, p.Language, progress)
 	end(err)
 	return vm, err

@@ -84,7 +84,7 @@ func (s *Session) capabilities() (json.RawMessage, error) {
 	}
 	return protocol.Marshal(protocol.InitializeResult{
 		Capabilities: protocol.ServerCapabilities{
-			ExecuteCommandProvider: &protocol.ExecuteCommandOptions{Commands: commands},
+			ExecuteCommandProvider: protocol.ExecuteCommandOptions{Commands: commands},
 			Experimental:           protocol.LSPAny(ours),
 		},
 		ServerInfo: protocol.ServerInfo{Name: "iTechSmart VM", Version: protocol.NewOptional(s.o.Version)},

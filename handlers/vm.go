@@ -23,7 +23,7 @@ func (s Scope) optional(ctx context.Context, id *ID) (int64, error) {
 }
 
 func create(ctx context.Context, s Scope, p CreateParams) (VM, error) {
-	progress, end := s.progress(p.Tokens, "Creating VM "+p.Name)
+	progress, end := s.progress(ctx, p.Tokens, "Creating VM "+p.Name)
 	vm, err := s.Create(ctx, pool.CreateRequest{
 		Name: p.Name, Language: p.Language, Runtime: p.Runtime, Image: p.Image,
 		CPU: p.CPULimit, MemoryMiB: p.MemoryLimit, DiskMiB: p.DiskLimit, Pids: p.PidsLimit,
@@ -97,7 +97,7 @@ func (s Scope) change(ctx context.Context, id ID, t Tokens, doing string,
 	if err != nil {
 		return VM{}, err
 	}
-	_, end := s.progress(t, doing+" VM "+vm.Name)
+	_, end := s.progress(ctx, t, doing+" VM "+vm.Name)
 	vm, err = operation(ctx, vm)
 	end(err)
 	return encodeVM(vm), err
@@ -108,7 +108,7 @@ func remove(ctx context.Context, s Scope, p ForceParams) (Empty, error) {
 	if err != nil {
 		return Empty{}, err
 	}
-	_, end := s.progress(p.Tokens, "Deleting VM "+vm.Name)
+	_, end := s.progress(ctx, p.Tokens, "Deleting VM "+vm.Name)
 	err = s.Delete(ctx, vm)
 	end(err)
 	return Empty{}, err

@@ -1,0 +1,544 @@
+// Generated from the method table by `go generate ./handlers`. Do not edit.
+
+export type NetworkMode = "none" | "allowlist" | "full";
+
+export type Strength = "hard" | "watched" | "none";
+
+export interface CreateParams {
+  /** letters, digits, dot, dash and underscore, at most 63, beginning with a letter or digit */
+  name: string;
+  /** language id, with @version to ask for one */
+  language?: string;
+  /** docker, native, vagrant or auto */
+  runtime?: string;
+  /** OCI image instead of the language's own */
+  image?: string;
+  /** cores */
+  cpuLimit?: number;
+  /** MiB */
+  memoryLimit?: number;
+  /** MiB */
+  diskLimit?: number;
+  /** processes and threads */
+  pidsLimit?: number;
+  /** seconds an execution may take when it does not say */
+  timeout?: number;
+  /** seconds without use until it is stopped; 0 = never */
+  idleTimeout?: number;
+  /** seconds until it is deleted; 0 = never */
+  ttl?: number;
+  /** policy, or its mode alone */
+  network?: Network | NetworkMode;
+  /** engine runtime, such as runsc */
+  isolation?: string;
+  /** environment of every execution */
+  env?: Record<string, string>;
+  /** yours, to select by */
+  labels?: Record<string, string>;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface Network {
+  mode: NetworkMode;
+  allow?: string[];
+}
+
+export interface VM {
+  id: number;
+  /** unique for its user */
+  name: string;
+  /** its owner */
+  user: string;
+  status: "creating" | "running" | "stopped" | "snapshotting" | "restoring" | "error" | "deleting";
+  /** language id, with @version when one was asked for */
+  language: string;
+  /** the driver that made it */
+  runtime: string;
+  /** the engine's own id */
+  containerId: string;
+  /** OCI image; empty = the host's toolchains, read-only */
+  image: string;
+  template: string;
+  /** cores */
+  cpuLimit: number;
+  /** MiB */
+  memoryLimit: number;
+  /** MiB */
+  diskLimit: number;
+  /** processes and threads */
+  pidsLimit: number;
+  /** seconds an execution may take when it does not say */
+  timeout: number;
+  /** seconds without use until it is stopped; 0 = never */
+  idleTimeout: number;
+  network: Network;
+  /** engine runtime, such as runsc */
+  isolation?: string;
+  ip: string;
+  /** how hard each limit is held */
+  enforcement: Enforcement;
+  labels: Record<string, string>;
+  createdAt: string;
+  startedAt: string | null;
+  stoppedAt: string | null;
+  /** when it is deleted; null = never */
+  expiresAt: string | null;
+  /** why its status is error */
+  error?: string;
+}
+
+export interface Enforcement {
+  cpu: Strength;
+  memory: Strength;
+  disk: Strength;
+  pids: Strength;
+  network: Strength;
+}
+
+export interface ListParams {
+  status?: "creating" | "running" | "stopped" | "snapshotting" | "restoring" | "error" | "deleting";
+  language?: string;
+  /** key or key=value */
+  label?: string;
+  /** also other users' VMs */
+  allUsers?: boolean;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface ListResult {
+  vms: VM[];
+}
+
+export interface IDParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface StatusResult {
+  vm: VM;
+  /** zero while the VM does not run */
+  stats: Stats;
+  runningExecutions: Execution[];
+}
+
+export interface Stats {
+  /** of one core */
+  cpuPercent: number;
+  memoryMiB: number;
+  /** written over the image */
+  diskMiB: number;
+  pids: number;
+  /** seconds */
+  uptime: number;
+}
+
+export interface Execution {
+  id: number;
+  vmId: number;
+  vmName: string;
+  verdict: "running" | "exited" | "timeout" | "cancelled" | "outOfMemory" | "diskFull" | "pidsLimit" | "signaled" | "vmStopped" | "lost";
+  /** build when the program did not come to run */
+  phase: "build" | "run";
+  /** standard output; when truncated its beginning and its end */
+  output: string;
+  /** standard error likewise */
+  error: string;
+  exitCode: number;
+  /** that ended the program, such as SIGSEGV */
+  signal?: string;
+  /** seconds of wall clock */
+  executionTime: number;
+  /** seconds of all cores */
+  cpuTime: number;
+  peakMemoryMiB: number;
+  /** bytes left out of the record */
+  truncated: Truncated;
+  code: string;
+  language: string;
+  session?: string;
+  /** a session's last value */
+  result?: string;
+  executedAt: string;
+}
+
+export interface Truncated {
+  stdout: number;
+  stderr: number;
+}
+
+export interface ForceParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** kill at once instead of asking processes to end */
+  force?: boolean;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface Empty {
+}
+
+export interface ExecuteParams {
+  /** the VM; without it a scratch VM of the language is made or reused */
+  id?: number | string;
+  /** standard input stays open for vm/input */
+  openStdin?: boolean;
+  /** answer at once; the program goes on, without a time limit unless one is given */
+  detach?: boolean;
+  code: string;
+  /** default: the VM's own */
+  language?: string;
+  stdin?: string;
+  /** arguments of the program */
+  args?: string[];
+  env?: Record<string, string>;
+  /** working directory; default: the VM user's home */
+  cwd?: string;
+  /** placed in the working directory first */
+  files?: File[];
+  /** seconds, at most 600 */
+  timeout?: number;
+  /** who runs it inside the VM */
+  user?: "sandbox" | "root";
+  /** the document that the code comes from */
+  uri?: string;
+  /** where in that document */
+  range?: Range;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface File {
+  /** relative to the working directory */
+  path: string;
+  content: string;
+  encoding?: "utf-8" | "base64";
+  /** permission bits, as a decimal number; default 420, which is 0644 */
+  mode?: number;
+}
+
+export interface Range {
+  start: Position;
+  end: Position;
+}
+
+export interface Position {
+  line: number;
+  character: number;
+}
+
+export interface BatchParams {
+  /** default: all running VMs of the user */
+  vmIds?: (number | string)[];
+  /** default 10 */
+  maxParallel?: number;
+  code: string;
+  /** default: the VM's own */
+  language?: string;
+  stdin?: string;
+  /** arguments of the program */
+  args?: string[];
+  env?: Record<string, string>;
+  /** working directory; default: the VM user's home */
+  cwd?: string;
+  /** placed in the working directory first */
+  files?: File[];
+  /** seconds, at most 600 */
+  timeout?: number;
+  /** who runs it inside the VM */
+  user?: "sandbox" | "root";
+  /** the document that the code comes from */
+  uri?: string;
+  /** where in that document */
+  range?: Range;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface BatchResult {
+  results: BatchItem[];
+  /** identical output and exit code, largest group first */
+  groups: BatchGroup[];
+}
+
+export interface BatchItem {
+  id: number;
+  vmId: number;
+  vmName: string;
+  verdict: "running" | "exited" | "timeout" | "cancelled" | "outOfMemory" | "diskFull" | "pidsLimit" | "signaled" | "vmStopped" | "lost";
+  /** build when the program did not come to run */
+  phase: "build" | "run";
+  /** standard output; when truncated its beginning and its end */
+  output: string;
+  /** standard error likewise */
+  error: string;
+  exitCode: number;
+  /** that ended the program, such as SIGSEGV */
+  signal?: string;
+  /** seconds of wall clock */
+  executionTime: number;
+  /** seconds of all cores */
+  cpuTime: number;
+  peakMemoryMiB: number;
+  /** bytes left out of the record */
+  truncated: Truncated;
+  code: string;
+  language: string;
+  session?: string;
+  /** a session's last value */
+  result?: string;
+  executedAt: string;
+  /** set when the code could not be run in this VM; the message is in error */
+  failure?: ErrorData;
+}
+
+export interface ErrorData {
+  kind: string;
+  field?: string;
+  hint?: string;
+}
+
+export interface BatchGroup {
+  vmIds: number[];
+  output: string;
+  exitCode: number;
+}
+
+export interface InputParams {
+  executionId: number;
+  text?: string;
+  /** close standard input after the text */
+  eof?: boolean;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface SignalParams {
+  executionId: number;
+  /** such as SIGINT; SIGKILL ends the whole tree */
+  signal: string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface AttachParams {
+  executionId: number;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface ExecutionsParams {
+  /** the VM; default: all of the user's */
+  id?: number | string;
+  /** default 50, at most 1000 */
+  limit?: number;
+  /** execution id to go back from */
+  before?: number;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface ExecutionsResult {
+  executions: Execution[];
+}
+
+export interface LogsParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** lines, default 200 */
+  tail?: number;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface LogsResult {
+  lines: LogLine[];
+}
+
+export interface LogLine {
+  time: string;
+  stream: string;
+  text: string;
+}
+
+export interface NoParams {
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface PoolStatusResult {
+  user: Use;
+  total: Use;
+  byStatus: Record<string, number>;
+  /** scratch VMs that are running */
+  warm: number;
+  /** null where they are not counted */
+  credits: number | null;
+  runtimes: RuntimeState[];
+  host: Host;
+}
+
+export interface Use {
+  used: number;
+  limit: number;
+}
+
+export interface RuntimeState {
+  name: string;
+  available: boolean;
+  /** why it is not available */
+  reason?: string;
+  /** what to do about it */
+  hint?: string;
+  version?: string;
+  enforcement: Enforcement;
+  /** what is weaker than it could be */
+  notes?: Note[];
+}
+
+export interface Note {
+  problem: string;
+  mend?: string;
+}
+
+export interface Host {
+  os: string;
+  arch: string;
+  cpus: number;
+  memoryMiB: number;
+  memoryFreeMiB: number;
+}
+
+export interface LanguagesResult {
+  languages: Language[];
+}
+
+export interface Language {
+  id: string;
+  name: string;
+  extensions: string[];
+  sessions: boolean;
+  /** where it can run right now without a download */
+  runtimes: string[];
+}
+
+export interface EventsParams {
+  /** the VM; default: all of the user's */
+  id?: number | string;
+  /** this one and worse */
+  severity?: "info" | "warning" | "error" | "critical";
+  since?: string;
+  /** default 50, at most 1000 */
+  limit?: number;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface EventsResult {
+  events: Event[];
+}
+
+export interface Event {
+  id: number;
+  time: string;
+  severity: "info" | "warning" | "error" | "critical";
+  /** such as vm.created or execution.timeout */
+  type: string;
+  user: string;
+  vmId?: number;
+  vmName?: string;
+  message: string;
+  data?: Record<string, unknown>;
+}
+
+export interface Changed {
+  id: number;
+  change: "created" | "updated" | "deleted";
+  /** as it is now; absent when deleted */
+  vm?: VM;
+}
+
+export interface OutputChunk {
+  executionId: number;
+  vmId: number;
+  stream?: "stdout" | "stderr";
+  text?: string;
+}
+
+/** Requests by method: what each takes and answers. */
+export interface Requests {
+  /** Make a VM and start it. */
+  "vm/create": { params: CreateParams; result: VM };
+  /** List VMs, oldest first. */
+  "vm/list": { params: ListParams; result: ListResult };
+  /** Describe a VM. */
+  "vm/get": { params: IDParams; result: VM };
+  /** Describe a VM, with its use at this moment and what runs in it. */
+  "vm/status": { params: IDParams; result: StatusResult };
+  /** Start a stopped VM with the files it had. */
+  "vm/start": { params: IDParams; result: VM };
+  /** End what runs in a VM and keep its files. */
+  "vm/stop": { params: ForceParams; result: VM };
+  /** Stop and start a VM. */
+  "vm/restart": { params: ForceParams; result: VM };
+  /** Remove a VM and its files; its executions stay in the history. */
+  "vm/delete": { params: ForceParams; result: Empty };
+  /** Run code in a VM, or in a scratch VM of its language. */
+  "vm/execute": { params: ExecuteParams; result: Execution };
+  /** Run code in several VMs side by side and compare. */
+  "vm/batchExecute": { params: BatchParams; result: BatchResult };
+  /** Continue an execution's standard input. */
+  "vm/input": { params: InputParams; result: Empty };
+  /** Send a signal to an execution's program. */
+  "vm/signal": { params: SignalParams; result: Empty };
+  /** Replay an execution's output and follow it to its end. */
+  "vm/attach": { params: AttachParams; result: Execution };
+  /** List executions, newest first. */
+  "vm/executions": { params: ExecutionsParams; result: ExecutionsResult };
+  /** Show a VM's own log: boot, provisioning, console. */
+  "vm/logs": { params: LogsParams; result: LogsResult };
+  /** Show quotas, runtimes and the host. */
+  "vm/poolStatus": { params: NoParams; result: PoolStatusResult };
+  /** List languages and where they can run. */
+  "vm/languages": { params: NoParams; result: LanguagesResult };
+  /** List security events, newest first. */
+  "vm/events": { params: EventsParams; result: EventsResult };
+}
+
+/** Notifications from the server. */
+export interface Notifications {
+  /** A security event, as it happens. */
+  "vm/event": Event;
+  /** A VM was created, updated or deleted, by whatever process on the same database. */
+  "vm/changed": Changed;
+}
