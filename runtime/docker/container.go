@@ -131,10 +131,8 @@ func hostConfig(spec runtime.Spec, held runtime.Enforcement, e engine, imageSize
 // with one that it cannot.
 func resources(limits runtime.Limits, held runtime.Enforcement, e engine) container.Resources {
 	r := container.Resources{
-		Ulimits: []*units.Ulimit{
-			{Name: "nofile", Soft: 65536, Hard: 65536},
-			{Name: "core", Soft: 0, Hard: 0},
-		},
+		// Open files stay the engine's choice: more than its own would be refused.
+		Ulimits: []*units.Ulimit{{Name: "core", Soft: 0, Hard: 0}},
 	}
 	if held.CPU != runtime.None {
 		// More cores than there are would be refused, and are no limit.

@@ -33,7 +33,7 @@ func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime
 	if err != nil {
 		return runtime.Machine{}, err
 	}
-	progress.Report("starting container", -1)
+	progress.Report("making container", -1)
 	id, err := d.createContainer(ctx, spec, e, from)
 	if errdefs.IsNotFound(err) { // removed meanwhile
 		return runtime.Machine{}, d.noImage(spec.Image)
@@ -41,6 +41,7 @@ func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime
 	if err != nil {
 		return runtime.Machine{}, d.explain(ctx, "create "+spec.Ref.String(), err)
 	}
+	progress.Report("starting container", -1)
 	machine, err := d.startNew(ctx, id, spec, e)
 	if err != nil {
 		d.discard(ctx, id)
@@ -114,8 +115,7 @@ func (d *Driver) start(ctx context.Context, id string) error {
 	var err error
 	for range attempts {
 		err = d.cli.ContainerStart(ctx, id, container.StartOptions{})
-		switch {
-		case ctx.Err() != nil || !(agentMissing(err) || networkMissing(err)):
+		if ctx.Err() != nil || !agentMissing(err) && !networkMissing(err) {
 			return err
 		}
 		if mendErr := d.mend(ctx, id, err); mendErr != nil {
