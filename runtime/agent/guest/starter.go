@@ -3,6 +3,7 @@ package guest
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/itechsmart/vm/runtime/agent"
 )
@@ -82,8 +83,8 @@ func (e Exit) Failed() bool { return e.Code != 0 || e.Signal != 0 }
 
 // Usage of a whole tree.
 type Usage struct {
-	CPU        int64 // nanoseconds, user and system
-	PeakMemory int64 // bytes: the largest resident set of one process
+	CPU        time.Duration // user and system
+	PeakMemory int64         // bytes: the largest resident set of one process
 	// Limit is the limit of the machine that ended the program or made it fail:
 	// OutOfMemory, DiskFull or PidsLimit; empty for none.
 	Limit agent.Verdict

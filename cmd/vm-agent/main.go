@@ -1,0 +1,44 @@
+//go:build linux
+
+// Command vm-agent is the program inside every VM: its init or a service in it,
+// the bridge to that from outside, and the supervisor of each program.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/itechsmart/vm/runtime/agent/guest"
+)
+
+const usage = `usage:
+  vm-agent serve -socket PATH -config JSON   be the VM's guest
+  vm-agent bridge -socket PATH               join stdin and stdout to it
+  vm-agent sandbox                           assemble a native sandbox, then be its guest
+  vm-agent supervise                         (internal) run programs for the guest
+`
+
+func main() {
+	if err := run(context.Background(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "vm-agent:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errors.New(usage)
+	}
+	switch command, args := args[0], args[1:]; command {
+	case "serve":
+		return serve(ctx, args)
+	case "bridge":
+		return bridge(args)
+	case "supervise":
+		return guest.Supervise()
+	default:
+		return fmt.Errorf("unknown command %q\n%s", command, usage)
+	}
+}

@@ -1,0 +1,16 @@
+package agent
+
+// Bulk points at the bytes that travel beside the run's JSON; see internal/wire.
+func (r *Run) Bulk() []*[]byte {
+	bulk := []*[]byte{&r.Stdin}
+	for i := range r.Files {
+		bulk = append(bulk, &r.Files[i].Data)
+	}
+	return bulk
+}
+
+// Bulk points at the bytes that travel beside the result's JSON; see
+// internal/wire.
+func (r *Result) Bulk() []*[]byte {
+	return []*[]byte{&r.Stdout.Head, &r.Stdout.Tail, &r.Stderr.Head, &r.Stderr.Tail}
+}

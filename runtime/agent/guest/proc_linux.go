@@ -1,0 +1,103 @@
+package guest
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+)
+
+// procStat is what the guest wants of /proc/PID/stat (proc(5)).
+type procStat struct {
+	pid, parent int
+	state       byte
+	ticks       int64 // user and system time, in clock ticks
+	threads     int
+	rss         int64 // pages
+}
+
+// processes lists what /proc shows. Processes that end meanwhile are left out.
+func processes() []procStat {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	stats := make([]procStat, 0, len(names))
+	buf := make([]byte, 1024)
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		if st, ok := readStat(pid, buf); ok {
+			stats = append(stats, st)
+		}
+	}
+	return stats
+}
+
+func readStat(pid int, buf []byte) (procStat, bool) {
+	f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return procStat{}, false
+	}
+	defer f.Close()
+	n, err := f.Read(buf)
+	if err != nil {
+		return procStat{}, false
+	}
+	return parseStat(pid, buf[:n])
+}
+
+// parseStat reads a stat line. The command's name may hold anything: fields are
+// counted from its closing bracket.
+func parseStat(pid int, line []byte) (procStat, bool) {
+	end := bytes.LastIndexByte(line, ')')
+	if end < 0 {
+		return procStat{}, false
+	}
+	f := bytes.Fields(line[end+1:])
+	if len(f) < 22 {
+		return procStat{}, false
+	}
+	number := func(i int) int64 {
+		n, _ := strconv.ParseInt(string(f[i]), 10, 64)
+		return n
+	}
+	return procStat{
+		pid:     pid,
+		state:   f[0][0],
+		parent:  int(number(1)),
+		ticks:   number(11) + number(12),
+		threads: int(number(17)),
+		rss:     number(21),
+	}, true
+}
+
+// below returns the processes that descend from root.
+func below(root int, all []procStat) []procStat {
+	children := make(map[int][]procStat, len(all))
+	for _, p := range all {
+		children[p.parent] = append(children[p.parent], p)
+	}
+	tree := children[root]
+	tree = tree[:len(tree):len(tree)]
+	for i := 0; i < len(tree); i++ {
+		tree = append(tree, children[tree[i].pid]...)
+	}
+	return tree
+}
+
+// descendants returns the pids of all live processes below root.
+func descendants(root int) []int {
+	var pids []int
+	for _, p := range below(root, processes()) {
+		if p.state != 'Z' {
+			pids = append(pids, p.pid)
+		}
+	}
+	return pids
+}
+
+func trimLine(p []byte) []byte { return bytes.TrimSpace(p) }

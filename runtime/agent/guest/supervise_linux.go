@@ -1,0 +1,329 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// controlFD is the supervisor's end of the socket pair.
+const controlFD = 3
+
+// Supervise is the supervisor's whole life, in the process `vm-agent supervise`:
+// it starts programs, one after the other, as the guest orders on descriptor 3,
+// and returns when the guest is gone. Being their subreaper it finds every
+// descendant, whatever that does to hide.
+func Supervise() error {
+	s, err := newSupervisor()
+	if err != nil {
+		return err
+	}
+	return s.serve()
+}
+
+// supervisor runs one program at a time. Its goroutine holds the process's main
+// thread, so that a program's parent-death signal means this process.
+type supervisor struct {
+	control control
+	oom     *oomScore
+	limited bool // RLIMIT_FSIZE was lowered for good
+
+	seq      int
+	leader   int    // pid while it lives, else 0
+	exit     *Exit  // of the leader, until the guest was told
+	busy     bool   // something of the tree lives
+	killing  bool   // we have begun to kill it
+	detached bool   // the guest has let go of it
+	usage    report // what it used so far
+}
+
+func newSupervisor() (*supervisor, error) {
+	runtime.LockOSThread()
+	signal.Notify(make(chan os.Signal)) // nothing that a program sends ends the supervisor
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("become subreaper: %w", err)
+	}
+	closeOnExec(controlFD)
+	c, err := newControl(controlFD)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	s := &supervisor{control: c, oom: openOOMScore()}
+	unix.Umask(0o022)
+	// Neither program nor supervisor leaves a core file; both calls only lower.
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	var none unix.Sigset_t
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil)
+	return s, nil
+}
+
+// delivery is an order with its descriptors.
+type delivery struct {
+	order
+	fds []int
+}
+
+func (s *supervisor) serve() error {
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, unix.SIGCHLD)
+	orders := make(chan delivery)
+	go func() {
+		defer close(orders)
+		for {
+			var d delivery
+			var err error
+			if d.fds, err = s.control.receive(&d.order); err != nil {
+				return
+			}
+			orders <- d
+		}
+	}()
+	for {
+		var err error
+		select {
+		case d, ok := <-orders:
+			if !ok { // the guest is gone, and its programs with it
+				s.killTree()
+				return nil
+			}
+			err = s.obey(d)
+		case <-children:
+			err = s.reaped()
+		}
+		if err != nil || s.detached && !s.busy {
+			return err
+		}
+	}
+}
+
+func (s *supervisor) obey(d delivery) error {
+	if d.Op == "start" {
+		return s.start(d)
+	}
+	if d.Seq != s.seq || !s.busy {
+		return nil
+	}
+	switch d.Op {
+	case "signal":
+		if s.leader != 0 {
+			_ = unix.Kill(-s.leader, unix.Signal(d.Signal)) // it may have ended just now
+		}
+	case "kill":
+		s.killTree()
+		return s.reaped()
+	case "finish":
+		if s.detached = d.Detach; s.detached {
+			s.busy = !s.reap()
+		} else {
+			s.usage.Retire = !s.killTree() || s.usage.Retire
+			s.busy = false
+		}
+		return s.tell("finished")
+	}
+	return nil
+}
+
+// start starts a program; its pipes are closed here.
+func (s *supervisor) start(d delivery) error {
+	defer func() {
+		for _, fd := range d.fds {
+			unix.Close(fd)
+		}
+	}()
+	s.seq, s.usage, s.killing = d.Seq, report{}, false
+	if len(d.fds) != 3 || d.Command == nil {
+		return errors.New("order without its pipes")
+	}
+	pid, err := s.fork(d.Command, d.fds)
+	if err != nil {
+		var errno unix.Errno
+		errors.As(err, &errno)
+		s.usage.Errno = errno
+		s.usage.Retire = s.limited
+		return s.tell("failed")
+	}
+	s.leader, s.busy = pid, true
+	return s.tell("started")
+}
+
+// fork is the one fork and exec that a run costs. What Go's fork cannot set for
+// the child alone is set here and taken back.
+func (s *supervisor) fork(c *command, fds []int) (int, error) {
+	if err := s.limitFiles(c.FileSize); err != nil {
+		return 0, err
+	}
+	s.oom.raise()
+	defer s.oom.restore()
+	sys := &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL}
+	if c.User != nil {
+		sys.Credential = c.User.credential()
+	}
+	return syscall.ForkExec(c.Path, c.Argv, &syscall.ProcAttr{
+		Dir:   c.Dir,
+		Env:   c.Env,
+		Files: []uintptr{uintptr(fds[0]), uintptr(fds[1]), uintptr(fds[2])},
+		Sys:   sys,
+	})
+}
+
+// limitFiles sets RLIMIT_FSIZE of this process, which a program inherits. It
+// cannot be raised again without privilege: then the supervisor retires.
+func (s *supervisor) limitFiles(size int64) error {
+	if size == 0 && !s.limited {
+		return nil
+	}
+	limit := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+	if size > 0 {
+		limit = unix.Rlimit{Cur: uint64(size), Max: uint64(size)}
+	}
+	s.limited = size > 0
+	return unix.Setrlimit(unix.RLIMIT_FSIZE, &limit)
+}
+
+// reaped collects what has ended, and tells when that was the program.
+func (s *supervisor) reaped() error {
+	alone := s.reap()
+	if s.detached {
+		s.busy = !alone
+		return nil
+	}
+	if s.exit == nil {
+		return nil
+	}
+	s.usage.Code, s.usage.Signal = s.exit.Code, s.exit.Signal
+	s.exit = nil
+	s.usage.Alone = alone
+	s.busy = !alone
+	s.usage.Retire = s.limited && unix.Geteuid() != 0
+	return s.tell("exited")
+}
+
+// reap collects every child that has ended, notes how the program ended if it
+// is among them, and reports whether no child is left at all.
+func (s *supervisor) reap() (alone bool) {
+	for {
+		var status unix.WaitStatus
+		var used unix.Rusage
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, &used)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil: // ECHILD
+			return true
+		case pid == 0:
+			return false
+		}
+		s.usage.CPU += time.Duration(used.Utime.Nano() + used.Stime.Nano())
+		s.usage.Peak = max(s.usage.Peak, used.Maxrss<<10)
+		killed := status.Signaled() && status.Signal() == unix.SIGKILL
+		s.usage.Killed = s.usage.Killed || killed && !s.killing
+		if pid == s.leader {
+			s.leader = 0
+			s.exit = &Exit{Code: status.ExitStatus()}
+			if status.Signaled() {
+				s.exit = &Exit{Signal: int(status.Signal())}
+			}
+		}
+	}
+}
+
+func (s *supervisor) tell(op string) error {
+	s.usage.Op = op
+	return s.control.send(s.usage)
+}
+
+const (
+	// killPatience bounds the time for a tree to die: only what hangs in the
+	// kernel takes longer, and nothing ends that sooner.
+	killPatience = 5 * time.Second
+	// stopPasses bounds the rounds in which a tree is stopped before it is killed.
+	stopPasses = 32
+)
+
+// killTree kills every descendant and reaps it. It reports whether none is left.
+//
+// Processes that fork faster than they can be found are stopped first: once all
+// that a pass finds are known from the one before, nobody is left to fork.
+func (s *supervisor) killTree() bool {
+	s.killing = true
+	pause := time.Millisecond / 4
+	for deadline := time.Now().Add(killPatience); ; pause = min(2*pause, 20*time.Millisecond) {
+		for pid := range stopTree(os.Getpid()) {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		for wait := time.Now().Add(pause); time.Now().Before(wait); time.Sleep(pause / 8) {
+			if s.reap() {
+				return true
+			}
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+}
+
+// stopTree stops all descendants of root and returns them.
+func stopTree(root int) map[int]bool {
+	known := make(map[int]bool)
+	for range stopPasses {
+		fresh := false
+		for _, pid := range descendants(root) {
+			if !known[pid] {
+				fresh = true
+				known[pid] = true
+				_ = unix.Kill(pid, unix.SIGSTOP)
+			}
+		}
+		if !fresh {
+			break
+		}
+	}
+	return known
+}
+
+// closeOnExec keeps a descriptor from programs.
+func closeOnExec(fd int) { unix.CloseOnExec(fd) }
+
+// oomScore raises the likelihood that the kernel, out of memory, takes a program
+// rather than its supervisor (proc(5), oom_score_adj).
+type oomScore struct {
+	file *os.File // opened early: a process that cannot be dumped may not later
+	own  int
+}
+
+// oomRaise is how much likelier a program is taken.
+const oomRaise = 500
+
+func openOOMScore() *oomScore {
+	f, err := os.OpenFile("/proc/self/oom_score_adj", os.O_RDWR, 0)
+	if err != nil {
+		return &oomScore{}
+	}
+	var buf [16]byte
+	n, _ := f.Read(buf[:])
+	own, err := strconv.Atoi(string(trimLine(buf[:n])))
+	if err != nil {
+		f.Close()
+		return &oomScore{}
+	}
+	return &oomScore{file: f, own: own}
+}
+
+func (o *oomScore) raise()   { o.set(min(1000, o.own+oomRaise)) }
+func (o *oomScore) restore() { o.set(o.own) }
+
+// set is best effort: without it the kernel chooses by size, which mostly hits
+// the right one too.
+func (o *oomScore) set(score int) {
+	if o.file != nil {
+		_, _ = o.file.WriteAt([]byte(strconv.Itoa(score)), 0)
+	}
+}

@@ -1,0 +1,80 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// worker is the guest's hold on one supervisor process.
+type worker struct {
+	pid     int
+	control control
+	gone    <-chan struct{} // closed when the process was reaped
+	seq     int             // of the program started last
+}
+
+// spawn starts a supervisor. Gone is how its end is learned.
+func spawn(reaper *reaper) (*worker, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("supervisor: %w", err)
+	}
+	defer unix.Close(pair[1])
+	c, err := newControl(pair[0])
+	if err != nil {
+		return nil, fmt.Errorf("supervisor: %w", err)
+	}
+	pid, gone, err := reaper.fork("/proc/self/exe", []string{"vm-agent", "supervise"}, &syscall.ProcAttr{
+		// A single processor and an early collector keep it small.
+		Env:   []string{"GOMAXPROCS=1", "GOGC=50"},
+		Files: []uintptr{0, 1, 2, uintptr(pair[1])},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("supervisor: %w", err)
+	}
+	return &worker{pid: pid, control: c, gone: gone}, nil
+}
+
+// errSupervisor: the supervisor itself is dead or talks nonsense.
+var errSupervisor = errors.New("supervisor lost")
+
+// start has the worker start a program with three pipes.
+func (w *worker) start(c *command, pipes [3]*os.File) error {
+	w.seq++
+	err := w.control.send(order{Op: "start", Seq: w.seq, Command: c},
+		int(pipes[0].Fd()), int(pipes[1].Fd()), int(pipes[2].Fd()))
+	if errors.Is(err, unix.E2BIG) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errSupervisor, err)
+	}
+	r, err := w.hear()
+	switch {
+	case err != nil:
+		return err
+	case r.Op == "started":
+		return nil
+	case r.Errno != 0:
+		return r.Errno
+	}
+	return errSupervisor
+}
+
+// hear waits for a report.
+func (w *worker) hear() (report, error) {
+	var r report
+	if _, err := w.control.receive(&r); err != nil {
+		return report{}, fmt.Errorf("%w: %w", errSupervisor, err)
+	}
+	return r, nil
+}
+
+// dismiss ends an idle supervisor.
+func (w *worker) dismiss() { w.control.Close() }
