@@ -1,0 +1,177 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/agent"
+	"github.com/itechsmart/vm/runtime/agent/guest"
+)
+
+// world is what programs of one machine share while it runs: the limits, and
+// what is used of them. It is the guest's Starter.
+type world struct {
+	limits runtime.Limits
+	files  *tree
+
+	mu      sync.Mutex // guards what follows
+	changed *sync.Cond // of mu: a process ended
+	procs   map[*process]struct{}
+	memory  int64
+	cpu     time.Duration
+	busy    int // threads that compute at this moment
+}
+
+var _ guest.Starter = (*world)(nil)
+
+func newWorld(limits runtime.Limits, files *tree) *world {
+	w := &world{limits: limits, files: files, procs: map[*process]struct{}{}}
+	w.changed = sync.NewCond(&w.mu)
+	return w
+}
+
+// Start implements guest.Starter.
+func (w *world) Start(p guest.Program) (guest.Process, error) {
+	for _, f := range p.Files {
+		mode := f.Mode
+		if mode == 0 {
+			mode = 0o644
+		}
+		if err := w.files.put(path.Clean(f.Path), f.Data, mode); err != nil {
+			return nil, err
+		}
+	}
+	main, args, err := w.lookup(p)
+	if err != nil {
+		return nil, err
+	}
+	return startFamily(w, p, main, args)
+}
+
+// lookup finds a program by its name, or at its path when it was placed there.
+func (w *world) lookup(p guest.Program) (program, []string, error) {
+	name := p.Argv[0]
+	if path.Base(name) != name {
+		at := name
+		if !path.IsAbs(at) {
+			at = path.Join(p.Dir, at)
+		}
+		f, err := w.files.get(at)
+		if err != nil || f.mode&0o111 == 0 {
+			return nil, nil, fmt.Errorf("%w: %s", guest.ErrMissing, name)
+		}
+		name = path.Base(name)
+	}
+	if main := programs[name]; main != nil {
+		return main, p.Argv[1:], nil
+	}
+	return nil, nil, fmt.Errorf("%w: %s", guest.ErrMissing, name)
+}
+
+// Stats implements guest.Starter.
+func (w *world) Stats() agent.Stats {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return agent.Stats{
+		CPUPercent: min(float64(w.busy), w.limits.CPU) * 100,
+		CPU:        w.cpu,
+		Memory:     w.memory,
+		Disk:       w.files.usage(),
+		Pids:       len(w.procs),
+	}
+}
+
+// Close implements guest.Starter.
+func (w *world) Close() error { return nil }
+
+// terminate sends SIGTERM to every process and waits for their ends, until ctx
+// ends.
+func (w *world) terminate(ctx context.Context) {
+	defer context.AfterFunc(ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.changed.Broadcast()
+	})()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for p := range w.procs {
+		p.signal(syscall.SIGTERM)
+	}
+	for len(w.procs) > 0 && ctx.Err() == nil {
+		w.changed.Wait()
+	}
+}
+
+// admit counts a process in. It fails with EAGAIN at the pids limit.
+func (w *world) admit(p *process) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.procs) >= w.limits.Pids {
+		return syscall.EAGAIN
+	}
+	w.procs[p] = struct{}{}
+	w.memory += processMemory
+	return nil
+}
+
+// count tells how many processes have a name.
+func (w *world) count(name string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for p := range w.procs {
+		if p.name == name {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) dismiss(p *process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.procs, p)
+	w.memory -= p.memory
+	w.changed.Broadcast()
+}
+
+// charge counts memory that a process wants; false = the limit stands in the way.
+func (w *world) charge(p *process, bytes int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.memory+bytes > int64(w.limits.MemoryMiB)<<20 {
+		return false
+	}
+	w.memory += bytes
+	p.memory += bytes
+	return true
+}
+
+// slice of time in which computing threads share the machine's cores.
+const slice = 5 * time.Millisecond
+
+// compute lets a process compute on some threads for one slice and returns the
+// processor time that it got.
+func (w *world) compute(p *process, threads int) time.Duration {
+	w.mu.Lock()
+	w.busy += threads
+	w.mu.Unlock()
+	begin := time.Now()
+	select {
+	case <-time.After(slice):
+	case <-p.ctx.Done():
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	share := min(1, w.limits.CPU/float64(w.busy)) * float64(threads)
+	w.busy -= threads
+	got := time.Duration(share * float64(time.Since(begin)))
+	w.cpu += got
+	p.cpu += got
+	return got
+}
