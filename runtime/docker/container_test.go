@@ -103,8 +103,8 @@ func TestHostname(t *testing.T) {
 	}
 }
 
-func TestParseLog(t *testing.T) {
-	got := parseLog("2026-05-04T03:02:01.5Z a b\nno time\n2026-05-04T03:02:02Z \n")
+func TestParseConsole(t *testing.T) {
+	got := parseConsole("2026-05-04T03:02:01.5Z a b\nno time\n2026-05-04T03:02:02Z \n")
 	want := []runtime.LogLine{
 		{Time: started.Add(time.Second / 2), Stream: "console", Text: "a b"},
 		{Time: started.Add(time.Second), Stream: "console"},

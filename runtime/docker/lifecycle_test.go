@@ -152,13 +152,29 @@ func TestDestroyTwiceAtOnce(t *testing.T) {
 	mustBeGoneAfter(t, d, spec.Ref, func() error { return nil })
 }
 
-func TestLogsAreTheConsole(t *testing.T) {
+func TestLogsTellWhatBecameOfTheMachine(t *testing.T) {
 	d := newDriver(t)
 	spec := create(t, d)
-	if err := d.Stop(t.Context(), spec.Ref, 5*time.Second); err != nil {
+	if err := d.Stop(t.Context(), spec.Ref, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Logs(t.Context(), spec.Ref, 10); err != nil {
-		t.Error(err)
+	for tail, want := range map[int][]string{
+		10: {"made from " + spec.Image, "started", "ended with exit code 137"},
+		1:  {"ended with exit code 137"},
+		0:  nil,
+	} {
+		lines, err := d.Logs(t.Context(), spec.Ref, tail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, line := range lines {
+			if line.Stream == "engine" {
+				got = append(got, line.Text)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("last %d lines (-want +got):\n%s", tail, diff)
+		}
 	}
 }
