@@ -45,11 +45,14 @@ func open(ctx context.Context, s handlers.Settings, log *slog.Logger) (handlers.
 	if err != nil {
 		return handlers.Opened{}, err
 	}
+	drivers, err := all.Drivers(all.Options{StateDir: stateDir()})
+	if err != nil {
+		return handlers.Opened{}, &pool.Error{Kind: pool.ErrUnavailable, Message: err.Error(), Hint: runtime.Hint(err), Cause: err}
+	}
 	store, err := db.Open(ctx, databaseOf(s))
 	if err != nil {
 		return handlers.Opened{}, unopened(err)
 	}
-	drivers := all.Drivers(all.Options{StateDir: stateDir()})
 	p := pool.New(pool.Options{
 		Store: store, Drivers: drivers, Languages: languages, Runtime: s.Runtime,
 		Quota: quotaOf(s), Defaults: defaultsOf(s), Log: log,

@@ -16,10 +16,12 @@ type Options struct {
 var Names = []string{"docker", "native"}
 
 // Drivers makes all drivers, in that order. They do nothing until they are
-// used; the caller closes them.
-func Drivers(o Options) []runtime.Driver {
-	return []runtime.Driver{
-		docker.New(docker.Options{}),
-		native.New(native.Options{StateDir: o.StateDir}),
+// used; the caller closes them. It fails, with a hint, when an engine's address
+// in the environment makes no sense.
+func Drivers(o Options) ([]runtime.Driver, error) {
+	engine, err := docker.New(docker.Options{})
+	if err != nil {
+		return nil, err
 	}
+	return []runtime.Driver{engine, native.New(native.Options{StateDir: o.StateDir})}, nil
 }
