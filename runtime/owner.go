@@ -14,6 +14,12 @@ var Self = sync.OnceValue(func() Owner {
 	return Owner{Host: hostIdentity(), PID: os.Getpid(), Start: processStart(os.Getpid())}
 })
 
+// OwnerOf is the Owner that stands for another process of this host. It is Gone
+// when there is no such process.
+func OwnerOf(pid int) Owner {
+	return Owner{Host: hostIdentity(), PID: pid, Start: processStart(pid)}
+}
+
 // String encodes the owner for a label or a column; ParseOwner reads it.
 func (o Owner) String() string { return fmt.Sprintf("%s/%d/%s", o.Host, o.PID, o.Start) }
 
@@ -63,7 +69,8 @@ func hostIdentity() string {
 }
 
 // processStart returns field 22 of /proc/PID/stat, the start time in clock
-// ticks since boot (proc(5)), or "" where there is no such file.
+// ticks since boot (proc(5)), or "" where there is no such file and when the
+// process has ended.
 func processStart(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -73,6 +80,9 @@ func processStart(pid int) string {
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 20 {
 		return ""
+	}
+	if fields[0] == "Z" || fields[0] == "X" {
+		return "" // it has ended, and only waits for its parent to look
 	}
 	return fields[19]
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/itechsmart/vm/runtime/agent/guest"
+	"github.com/itechsmart/vm/runtime/native/sandbox"
 )
 
 const usage = `usage:
@@ -36,6 +37,8 @@ func run(ctx context.Context, args []string) error {
 		return serve(ctx, args)
 	case "bridge":
 		return bridge(args)
+	case "sandbox":
+		return sandbox.Run(args)
 	case "supervise":
 		return guest.Supervise()
 	default:

@@ -1,0 +1,276 @@
+package native
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/opencontainers/cgroups"
+	cgroup1 "github.com/opencontainers/cgroups/fs"
+	cgroup2 "github.com/opencontainers/cgroups/fs2"
+	"golang.org/x/sys/unix"
+
+	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/native/sandbox"
+)
+
+const (
+	cgroupMount  = "/sys/fs/cgroup"
+	cgroupParent = "itechsmart"
+	// guestThreads are what the guest itself may have besides the workload:
+	// its own threads and those of one supervisor a run. They count in the
+	// machine's pids cgroup, so the limit there is higher by them.
+	guestThreads = 64
+)
+
+// cgroupTree is where machines' cgroups can be made: by controller on version 1,
+// under the one key "" on version 2. It is empty when there is no such place.
+type cgroupTree struct {
+	version2 bool
+	parents  map[string]string // controller → folder that machines' folders go into
+}
+
+// findCgroups looks for a place that this process may use.
+func findCgroups(privileged bool) cgroupTree {
+	switch {
+	case cgroups.IsCgroup2UnifiedMode() && privileged:
+		return unifiedTree(cgroupMount)
+	case cgroups.IsCgroup2UnifiedMode():
+		return unifiedTree(delegatedCgroup())
+	case privileged:
+		return legacyTree()
+	default:
+		// On version 1 nothing is ever delegated safely.
+		return cgroupTree{}
+	}
+}
+
+// legacyTree finds the controllers of version 1, also those of a hybrid system.
+func legacyTree() cgroupTree {
+	parents := map[string]string{}
+	for _, controller := range []string{"cpu", "cpuacct", "memory", "pids"} {
+		mountPoint, err := cgroups.FindCgroupMountpoint("", controller)
+		if err == nil && unix.Access(mountPoint, unix.W_OK) == nil {
+			parents[controller] = filepath.Join(mountPoint, cgroupParent)
+		}
+	}
+	return cgroupTree{parents: parents}
+}
+
+// unifiedTree makes our folder in a version 2 hierarchy, with the controllers
+// handed down to it.
+func unifiedTree(top string) cgroupTree {
+	const wanted = "+cpu +memory +pids"
+	if top == "" {
+		return cgroupTree{}
+	}
+	parent := filepath.Join(top, cgroupParent)
+	if err := os.Mkdir(parent, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return cgroupTree{}
+	}
+	for _, folder := range []string{top, parent} {
+		if err := cgroups.WriteFile(folder, "cgroup.subtree_control", wanted); err != nil {
+			return cgroupTree{}
+		}
+	}
+	return cgroupTree{version2: true, parents: map[string]string{"": parent}}
+}
+
+// delegatedCgroup returns the highest cgroup above this process that its user
+// may change, as systemd gives one to each user's session manager; "" = none.
+func delegatedCgroup() string {
+	own, err := cgroups.ParseCgroupFile("/proc/self/cgroup")
+	if err != nil {
+		return ""
+	}
+	highest := ""
+	for folder := filepath.Join(cgroupMount, own[""]); len(folder) > len(cgroupMount); folder = filepath.Dir(folder) {
+		// Moving a process needs the right to write cgroup.procs of the lowest
+		// common ancestor as well: the chain must be unbroken.
+		if unix.Access(filepath.Join(folder, "cgroup.procs"), unix.W_OK) != nil || unix.Access(folder, unix.W_OK) != nil {
+			break
+		}
+		highest = folder
+	}
+	return highest
+}
+
+// has reports whether machines get a cgroup with the controller.
+func (t cgroupTree) has(controller string) bool {
+	return t.version2 || t.parents[controller] != ""
+}
+
+// enforcement is what the cgroups of the tree hold.
+func (t cgroupTree) enforcement() (cpu, memory, pids runtime.Strength) {
+	strength := func(controller string) runtime.Strength {
+		if t.has(controller) {
+			return runtime.Hard
+		}
+		return runtime.None
+	}
+	return strength("cpu"), strength("memory"), strength("pids")
+}
+
+// machineCgroup is one machine's cgroup: a folder per controller.
+type machineCgroup struct {
+	version2 bool
+	paths    map[string]string
+}
+
+func (t cgroupTree) of(ref runtime.Ref) machineCgroup {
+	paths := map[string]string{}
+	for controller, parent := range t.parents {
+		paths[controller] = filepath.Join(parent, ref.String())
+	}
+	return machineCgroup{version2: t.version2, paths: paths}
+}
+
+// folders returns the cgroup's folders, each once: controllers may share one.
+func (c machineCgroup) folders() []string {
+	folders := slices.Sorted(maps.Values(c.paths))
+	return slices.Compact(folders)
+}
+
+// create makes the cgroup with its limits.
+func (c machineCgroup) create(limits runtime.Limits) error {
+	if len(c.paths) == 0 {
+		return nil
+	}
+	for _, folder := range c.folders() {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return fmt.Errorf("make a cgroup: %w", err)
+		}
+	}
+	const mebibyte = 1 << 20
+	const period = 100_000 // µs, the kernel's own default
+	pids := int64(limits.Pids) + guestThreads
+	resources := &cgroups.Resources{
+		CpuPeriod:   period,
+		CpuQuota:    int64(limits.CPU * period),
+		Memory:      int64(limits.MemoryMiB) * mebibyte,
+		PidsLimit:   &pids,
+		SkipDevices: true, // there is no other device in /dev, and none can be made
+	}
+	if c.swapAccounted() {
+		resources.MemorySwap = resources.Memory // of both together: no swap at all
+	}
+	manager, err := c.manager(resources)
+	if err != nil {
+		return fmt.Errorf("make a cgroup: %w", err)
+	}
+	if err := manager.Set(resources); err != nil {
+		return fmt.Errorf("set the limits of a cgroup: %w", err)
+	}
+	return nil
+}
+
+func (c machineCgroup) swapAccounted() bool {
+	file := filepath.Join(c.paths["memory"], "memory.memsw.limit_in_bytes")
+	if c.version2 {
+		file = filepath.Join(c.paths[""], "memory.swap.max")
+	}
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+func (c machineCgroup) manager(r *cgroups.Resources) (interface {
+	Set(*cgroups.Resources) error
+}, error) {
+	config := &cgroups.Cgroup{Resources: r}
+	if c.version2 {
+		return cgroup2.NewManager(config, c.paths[""])
+	}
+	return cgroup1.NewManager(config, c.paths)
+}
+
+// joinThread moves the calling thread, and what it starts from now on, into the
+// version 1 folders. A thread moves itself in no time; moving a process from
+// outside takes milliseconds.
+func (c machineCgroup) joinThread() error {
+	if c.version2 {
+		return nil // the kernel starts the process there; see launch
+	}
+	for _, folder := range c.folders() {
+		if err := os.WriteFile(filepath.Join(folder, "tasks"), []byte("0"), 0); err != nil {
+			return fmt.Errorf("join a cgroup: %w", err)
+		}
+	}
+	return nil
+}
+
+// open returns the version 2 folder for a process to be started in, nil on
+// version 1. The caller closes it.
+func (c machineCgroup) open() (*os.File, error) {
+	if !c.version2 {
+		return nil, nil
+	}
+	file, err := os.Open(c.paths[""])
+	if err != nil {
+		return nil, fmt.Errorf("open a cgroup: %w", err)
+	}
+	return file, nil
+}
+
+// mounts are what a machine sees of its cgroup: the usual place, read-only, so
+// that language runtimes size themselves by it.
+func (c machineCgroup) mounts() []sandbox.Mount {
+	var mounts []sandbox.Mount
+	for _, folder := range c.folders() {
+		target := cgroupMount
+		if !c.version2 {
+			// …/<controllers>/itechsmart/<machine>
+			target = filepath.Join(cgroupMount, filepath.Base(filepath.Dir(filepath.Dir(folder))))
+		}
+		mounts = append(mounts, sandbox.Mount{Target: target, Source: folder})
+	}
+	return mounts
+}
+
+// remove ends what is left in the cgroup and removes it. It is no error when
+// there is none.
+func (c machineCgroup) remove() error {
+	for _, folder := range c.folders() {
+		if err := killMembers(folder); err != nil {
+			return err
+		}
+		if err := cgroups.RemovePath(folder); err != nil {
+			return fmt.Errorf("remove a cgroup: %w", err)
+		}
+	}
+	return nil
+}
+
+// killMembers kills what a machine left in its cgroup. Usually that is nothing:
+// the end of its process 1 ended all others.
+func killMembers(folder string) error {
+	pids, err := cgroups.GetPids(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list a cgroup: %w", err)
+	}
+	for _, pid := range pids {
+		// On version 1 a process is listed for one thread: it may be a driver at
+		// work on this machine.
+		if ours, err := os.Readlink("/proc/self/ns/user"); err != nil || ours == userNamespace(pid) {
+			continue
+		}
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("end process %d of a machine: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+func userNamespace(pid int) string {
+	name, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/user", pid))
+	if err != nil {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,61 @@
+// Package beneath resolves paths in a tree that somebody else filled. Every link
+// in it is followed as if the tree's root were the root of everything, by the
+// kernel itself, so no path leads out of it whatever changes meanwhile.
+package beneath
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Open opens a path below root as a place (O_PATH). The caller closes it.
+func Open(root int, name string) (int, error) {
+	return open(root, name, unix.O_PATH)
+}
+
+// Folder opens a folder below root. The caller closes it.
+func Folder(root int, name string) (int, error) {
+	return open(root, name, unix.O_PATH|unix.O_DIRECTORY)
+}
+
+// File opens a file below root for reading. The caller closes it.
+func File(root int, name string) (int, error) {
+	return open(root, name, unix.O_RDONLY|unix.O_NONBLOCK)
+}
+
+func open(root int, name string, flags uint64) (int, error) {
+	fd, err := unix.Openat2(root, name, &unix.OpenHow{
+		Flags:   flags | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return -1, fmt.Errorf("open %s: %w", name, err)
+	}
+	return fd, nil
+}
+
+// MakeFolders opens a folder below root, made with its parents where missing.
+// The caller closes it.
+func MakeFolders(root int, name string) (int, error) {
+	current := "/"
+	for part := range strings.SplitSeq(strings.Trim(path.Clean("/"+name), "/"), "/") {
+		if part == "" {
+			continue
+		}
+		parent, err := Folder(root, current)
+		if err != nil {
+			return -1, err
+		}
+		err = unix.Mkdirat(parent, part, 0o755)
+		_ = unix.Close(parent)
+		if err != nil && !errors.Is(err, unix.EEXIST) {
+			return -1, fmt.Errorf("make folder %s: %w", name, err)
+		}
+		current = path.Join(current, part)
+	}
+	return Folder(root, current)
+}

@@ -1,0 +1,4 @@
+//go:build !linux
+
+// Package image keeps OCI images unpacked; it exists on Linux.
+package image

@@ -1,0 +1,71 @@
+package mount
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Layers of an overlay, as folders. Upper and Work are on one file system.
+type Layers struct {
+	Lower []string `json:"lower"` // the uppermost first
+	Upper string   `json:"upper"`
+	Work  string   `json:"work"`
+	// UserXattr keeps the overlay's own marks in attributes that an ordinary
+	// user may write. Needed where the mounter is not the host's root.
+	UserXattr bool `json:"userXattr,omitempty"`
+}
+
+// Overlay stacks layers into one file system.
+//
+// It is volatile: nothing in it is ever synced, so that it unmounts in no time.
+// A machine's scratch files need not survive a crash of the host.
+//
+// The folders are named to the kernel by descriptor, since it shows the names to
+// everybody inside the machine.
+func Overlay(l Layers) (*os.File, error) {
+	var held []*os.File
+	defer func() {
+		for _, f := range held {
+			_ = f.Close()
+		}
+	}()
+	name := func(path string) (string, error) {
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return "", fmt.Errorf("open layer %s: %w", path, err)
+		}
+		held = append(held, os.NewFile(uintptr(fd), path))
+		return fmt.Sprintf("/proc/self/fd/%d", fd), nil
+	}
+
+	var lower []string
+	for _, path := range l.Lower {
+		n, err := name(path)
+		if err != nil {
+			return nil, err
+		}
+		lower = append(lower, n)
+	}
+	upper, err := name(l.Upper)
+	if err != nil {
+		return nil, err
+	}
+	work, err := name(l.Work)
+	if err != nil {
+		return nil, err
+	}
+	options := []Option{
+		{"lowerdir", strings.Join(lower, ":")},
+		{"upperdir", upper},
+		{"workdir", work},
+		{"volatile", ""},
+		{"source", "machine"},
+	}
+	if l.UserXattr {
+		options = append(options, Option{"userxattr", ""})
+	}
+	return New("overlay", NoSUID|NoDev, options...)
+}

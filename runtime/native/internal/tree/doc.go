@@ -1,0 +1,5 @@
+//go:build !linux
+
+// Package tree measures and removes folders that a machine filled; it exists on
+// Linux.
+package tree

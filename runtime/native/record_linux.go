@@ -1,0 +1,154 @@
+package native
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/itechsmart/vm/runtime"
+)
+
+// phase of a machine, as its record has it. What it is now also depends on
+// whether its process lives; see record.state.
+type phase string
+
+const (
+	making   phase = "making"   // by Owner, or left half-made by it
+	running  phase = "running"  // until Init ends
+	stopped  phase = "stopped"  // by Stop
+	removing phase = "removing" // by somebody, who may have died
+)
+
+// record is what the driver knows of one machine, in its folder.
+type record struct {
+	Spec        runtime.Spec        `json:"spec"`
+	Phase       phase               `json:"phase"`
+	Owner       string              `json:"owner"`          // runtime.Owner of who made it
+	Init        string              `json:"init,omitempty"` // runtime.Owner of its process 1, seen from the host
+	Enforcement runtime.Enforcement `json:"enforcement"`
+	Disk        bool                `json:"disk"`    // whether volume.ext4 holds its files
+	ManyIDs     bool                `json:"manyIDs"` // whether its files have owners besides this user
+	Base        base                `json:"base"`
+}
+
+// base is what is below a machine's own files.
+type base struct {
+	Lower []string `json:"lower"`           // folders, the uppermost first
+	Binds []string `json:"binds,omitempty"` // host paths, read-only at the same place
+	Env   []string `json:"env,omitempty"`
+	Home  string   `json:"home"` // working directory of programs
+	// Files are put into the machine at its first start: path → content.
+	Files map[string]string `json:"files,omitempty"`
+}
+
+// write replaces the record, whole or not at all.
+func (r record) write(f folder) error {
+	raw, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	temporary := f.record() + ".new"
+	if err := os.WriteFile(temporary, raw, 0o600); err != nil {
+		return fmt.Errorf("record the machine: %w", err)
+	}
+	if err := os.Rename(temporary, f.record()); err != nil {
+		return fmt.Errorf("record the machine: %w", err)
+	}
+	return nil
+}
+
+// readRecord fails with ErrNoMachine when there is no folder. Without a record
+// in it, the machine is one whose removal was interrupted.
+func readRecord(ref runtime.Ref, f folder) (record, error) {
+	raw, err := os.ReadFile(f.record())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(string(f)); err != nil {
+			return record{}, fmt.Errorf("%s: %w", ref, runtime.ErrNoMachine)
+		}
+		return record{Spec: runtime.Spec{Ref: ref}, Phase: removing}, nil
+	case err != nil:
+		return record{}, fmt.Errorf("read the record of %s: %w", ref, err)
+	}
+	var r record
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return record{Spec: runtime.Spec{Ref: ref}, Phase: removing}, nil
+	}
+	return r, nil
+}
+
+// init returns the machine's process 1; the zero Owner when it never had one.
+func (r record) init() runtime.Owner { return runtime.ParseOwner(r.Init) }
+
+func (r record) state() runtime.State {
+	switch {
+	case r.Phase == running && !r.init().Gone():
+		return runtime.Running
+	case r.Phase == running, r.Phase == stopped:
+		return runtime.Stopped
+	default:
+		return runtime.Partial
+	}
+}
+
+func (r record) machine(f folder) runtime.Machine {
+	image := r.Spec.Image
+	if image == "" {
+		image = "host"
+	}
+	return runtime.Machine{
+		Ref: r.Spec.Ref, State: r.state(), ID: filepath.Base(string(f)), Image: image,
+		Enforcement: r.Enforcement, Owner: runtime.ParseOwner(r.Owner),
+	}
+}
+
+// claim makes a machine's folder with its first record in it. Both appear at
+// once, so that nobody takes work in progress for a leftover.
+func claim(l layout, r record) (folder, error) {
+	if err := os.MkdirAll(l.machines(), 0o700); err != nil {
+		return "", fmt.Errorf("make the state folder: %w", err)
+	}
+	temporary, err := os.MkdirTemp(l.machines(), fmt.Sprintf(".making-%d-", os.Getpid()))
+	if err != nil {
+		return "", fmt.Errorf("make the machine's folder: %w", err)
+	}
+	f := l.machine(r.Spec.Ref)
+	if err = r.write(folder(temporary)); err == nil {
+		err = os.Rename(temporary, string(f))
+	}
+	if err != nil {
+		_ = os.RemoveAll(temporary)
+		if errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("machine %s is there already: %w", r.Spec.Ref, err)
+		}
+		return "", fmt.Errorf("make the machine's folder: %w", err)
+	}
+	return f, nil
+}
+
+// machinesOf returns the refs of an instance that have a folder.
+func machinesOf(l layout, instance string) ([]runtime.Ref, error) {
+	entries, err := os.ReadDir(l.machines())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list machines: %w", err)
+	}
+	// An instance is letters and digits, so this prefix is nobody else's.
+	prefix := strings.TrimSuffix(runtime.Ref{Instance: instance}.String(), "0")
+	var refs []runtime.Ref
+	for _, e := range entries {
+		number, ours := strings.CutPrefix(e.Name(), prefix)
+		id, err := strconv.ParseInt(number, 10, 64)
+		if ours && err == nil {
+			refs = append(refs, runtime.Ref{Instance: instance, VM: id})
+		}
+	}
+	return refs, nil
+}

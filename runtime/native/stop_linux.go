@@ -1,0 +1,170 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/native/internal/tree"
+	"github.com/itechsmart/vm/runtime/native/sandbox"
+)
+
+// killTimeout bounds the time that a killed machine takes to be gone. Only a
+// process that hangs in the kernel takes longer than milliseconds.
+const killTimeout = 10 * time.Second
+
+// Stop implements runtime.Driver.
+func (d *Driver) Stop(ctx context.Context, ref runtime.Ref, grace time.Duration) error {
+	f := d.layout.machine(ref)
+	r, err := readRecord(ref, f)
+	if err != nil {
+		return err
+	}
+	if r.Phase == stopped {
+		return nil
+	}
+	if r.state() == runtime.Running && grace > 0 {
+		if err := askToEnd(ctx, r.init(), grace); err != nil {
+			return err
+		}
+	}
+	return d.halt(f, &r)
+}
+
+// askToEnd has every process of the machine told to end, and returns when they
+// have, or the grace is over.
+func askToEnd(ctx context.Context, init runtime.Owner, grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	err := endProcess(ctx, init, unix.SIGTERM)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+// halt ends a machine's processes and frees all but its files.
+func (d *Driver) halt(f folder, r *record) error {
+	if err := d.release(*r); err != nil {
+		return err
+	}
+	r.Phase, r.Init = stopped, ""
+	return r.write(f)
+}
+
+// release ends what is left of a machine's processes and removes its cgroup.
+func (d *Driver) release(r record) error {
+	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+	defer cancel()
+	if err := endProcess(ctx, r.init(), unix.SIGKILL); err != nil {
+		return err
+	}
+	return d.cgroupOf(r).remove()
+}
+
+// cgroupOf returns the machine's cgroup, as far as this process can reach one.
+func (d *Driver) cgroupOf(r record) machineCgroup {
+	h, err := d.host()
+	if err != nil {
+		return machineCgroup{} // this host makes no machines, so there is none
+	}
+	return h.cgroups.of(r.Spec.Ref)
+}
+
+// endProcess signals a process and waits until it has ended. Its namespaces, and
+// with them all processes and mounts in them, have gone before it.
+func endProcess(ctx context.Context, process runtime.Owner, signal unix.Signal) error {
+	if process.Gone() {
+		return nil
+	}
+	fd, err := unix.PidfdOpen(process.PID, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open the machine's process %d: %w", process.PID, err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	// Looked at again now that the descriptor holds the number.
+	if process.Gone() {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(fd, signal, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("end the machine's process %d: %w", process.PID, err)
+	}
+	return awaitEnd(ctx, fd, process.PID)
+}
+
+// awaitEnd waits until the process of a pidfd has ended.
+func awaitEnd(ctx context.Context, fd, pid int) error {
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("wait for the machine: %w", err)
+	}
+	waker := os.NewFile(uintptr(wake), "wake")
+	defer func() { _ = waker.Close() }()
+	stop := context.AfterFunc(ctx, func() { _, _ = waker.Write([]byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+	defer stop()
+	for {
+		events := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
+		_, err := unix.Poll(events, -1)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fmt.Errorf("wait for the machine: %w", err)
+		case events[0].Revents != 0:
+			return nil
+		case events[1].Revents != 0:
+			return fmt.Errorf("the machine's process %d has not ended: %w", pid, ctx.Err())
+		}
+	}
+}
+
+// Destroy implements runtime.Driver.
+func (d *Driver) Destroy(ctx context.Context, ref runtime.Ref) error {
+	f := d.layout.machine(ref)
+	r, err := readRecord(ref, f)
+	if errors.Is(err, runtime.ErrNoMachine) {
+		// The folder goes last, so there is nothing else either, unless somebody
+		// took it away by hand.
+		return d.cgroupOf(record{Spec: runtime.Spec{Ref: ref}}).remove()
+	}
+	if err != nil {
+		return err
+	}
+	if r.Phase != removing {
+		r.Phase = removing
+		// A full disk must not keep it from being emptied.
+		if err := r.write(f); err != nil && !errors.Is(err, unix.ENOSPC) {
+			return err
+		}
+	}
+	if err := d.release(r); err != nil {
+		return err
+	}
+	if err := d.removeFolder(ctx, f, r); err != nil {
+		return fmt.Errorf("remove the files of %s: %w", ref, err)
+	}
+	return nil
+}
+
+// removeFolder removes a machine's folder. What belongs to other ids than this
+// user's is removed by a helper that has them.
+func (d *Driver) removeFolder(ctx context.Context, f folder, r record) error {
+	if r.ManyIDs && !r.Disk && os.Geteuid() != 0 {
+		if _, err := d.errand(ctx, sandbox.Plan{Remove: f.volume()}); err != nil {
+			return err
+		}
+	}
+	err := tree.Remove(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
