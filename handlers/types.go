@@ -97,7 +97,7 @@ type Execution struct {
 	ID            int64     `json:"id"`
 	VMID          int64     `json:"vmId"`
 	VMName        string    `json:"vmName"`
-	Verdict       string    `json:"verdict" enum:"running,exited,timeout,cancelled,outOfMemory,diskFull,pidsLimit,signaled,vmStopped,lost"`
+	Verdict       string    `json:"verdict,omitempty" enum:"running,exited,timeout,cancelled,outOfMemory,diskFull,pidsLimit,signaled,vmStopped,lost" doc:"absent only where a batch could not run the code in a VM"`
 	Phase         string    `json:"phase" enum:"build,run" doc:"build when the program did not come to run"`
 	Output        string    `json:"output" doc:"standard output; when truncated its beginning and its end"`
 	Error         string    `json:"error" doc:"standard error likewise"`

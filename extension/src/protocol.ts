@@ -146,7 +146,8 @@ export interface Execution {
   id: number;
   vmId: number;
   vmName: string;
-  verdict: "running" | "exited" | "timeout" | "cancelled" | "outOfMemory" | "diskFull" | "pidsLimit" | "signaled" | "vmStopped" | "lost";
+  /** absent only where a batch could not run the code in a VM */
+  verdict?: "running" | "exited" | "timeout" | "cancelled" | "outOfMemory" | "diskFull" | "pidsLimit" | "signaled" | "vmStopped" | "lost";
   /** build when the program did not come to run */
   phase: "build" | "run";
   /** standard output; when truncated its beginning and its end */
@@ -281,7 +282,8 @@ export interface BatchItem {
   id: number;
   vmId: number;
   vmName: string;
-  verdict: "running" | "exited" | "timeout" | "cancelled" | "outOfMemory" | "diskFull" | "pidsLimit" | "signaled" | "vmStopped" | "lost";
+  /** absent only where a batch could not run the code in a VM */
+  verdict?: "running" | "exited" | "timeout" | "cancelled" | "outOfMemory" | "diskFull" | "pidsLimit" | "signaled" | "vmStopped" | "lost";
   /** build when the program did not come to run */
   phase: "build" | "run";
   /** standard output; when truncated its beginning and its end */

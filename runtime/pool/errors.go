@@ -47,10 +47,11 @@ func invalid(field, format string, args ...any) *Error {
 }
 
 func notFound(what string, number int64, name string) *Error {
+	name = quote(name)
 	if number != 0 {
 		name = strconv.FormatInt(number, 10)
 	}
-	return &Error{Kind: ErrNotFound, Message: "there is no " + what + " " + quote(name)}
+	return &Error{Kind: ErrNotFound, Message: "there is no " + what + " " + name}
 }
 
 func isNotFound(err error) bool { return errors.Is(err, db.ErrNotFound) }

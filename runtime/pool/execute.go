@@ -250,7 +250,11 @@ func (p *Pool) record(ctx context.Context, e db.Execution, forget func()) (db.Ex
 	}
 	forget()
 	if worthAnEvent[e.Verdict] {
-		p.event(ctx, db.VirtualMachine{ID: e.VMID, Name: e.VMName, UserID: e.UserID}, "warning", "execution."+e.Verdict,
+		vm, err := p.store.VM(ctx, e.VMID)
+		if err != nil { // deleted meanwhile
+			vm = db.VirtualMachine{ID: e.VMID, Name: e.VMName, UserID: e.UserID}
+		}
+		p.event(ctx, vm, "warning", "execution."+e.Verdict,
 			fmt.Sprintf("execution %d in VM %s ended: %s", e.ID, e.VMName, e.Verdict), map[string]any{"executionId": e.ID, "language": e.Language})
 	}
 	return e, nil

@@ -10,6 +10,7 @@ package pool
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -167,8 +168,10 @@ func (p *Pool) driver(name string) (runtime.Driver, error) {
 			return d, nil
 		}
 	}
-	return nil, &Error{Kind: ErrUnavailable, Field: "runtime",
-		Message: "there is no runtime " + quote(name) + " in this build", Hint: "vm doctor"}
+	if !slices.Contains([]string{"docker", "native", "vagrant"}, name) {
+		return nil, invalid("runtime", "there is no runtime %s: it is docker, native, vagrant or auto", quote(name))
+	}
+	return nil, &Error{Kind: ErrUnavailable, Field: "runtime", Message: "this build has no runtime " + name, Hint: "vm doctor lists those that it has"}
 }
 
 // goBackground runs f until it ends or the pool is closed.
