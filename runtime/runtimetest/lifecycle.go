@@ -20,14 +20,14 @@ func testLifecycle(t *testing.T, s *suite) {
 		t.Fatalf("create: %v; %s", err, runtime.Hint(err))
 	}
 	if made.Ref != spec.Ref || made.State != runtime.Running || made.ID == "" || made.Owner != runtime.Self() {
-		t.Errorf("made %+v", made)
+		t.Errorf("made %s", show(made))
 	}
 	seen, err := s.driver.Inspect(ctx, spec.Ref)
 	if err != nil {
 		t.Fatalf("inspect: %v", err)
 	}
 	if seen != made {
-		t.Errorf("inspect = %+v\nwant what create returned: %+v", seen, made)
+		t.Errorf("inspect = %s\nwant what create returned: %s", show(seen), show(made))
 	}
 	list, err := s.driver.List(ctx, s.instance)
 	if err != nil || !contains(list, spec.Ref) {
@@ -58,7 +58,7 @@ func (s *suite) expectGone(t *testing.T, ref runtime.Ref) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	if m, err := s.driver.Inspect(ctx, ref); !errors.Is(err, runtime.ErrNoMachine) {
-		t.Errorf("inspect = %+v, %v; want ErrNoMachine", m, err)
+		t.Errorf("inspect = %s, %v; want ErrNoMachine", show(m), err)
 	}
 	if list, err := s.driver.List(ctx, ref.Instance); err != nil || contains(list, ref) {
 		t.Errorf("list = %+v, %v", list, err)
@@ -104,7 +104,7 @@ func testCreateCancelled(t *testing.T, s *suite) {
 			m, err := s.driver.Create(ctx, spec, nil)
 			if err == nil {
 				if m.State != runtime.Running {
-					t.Errorf("made %+v", m)
+					t.Errorf("made %s", show(m))
 				}
 				if err := s.destroy(spec.Ref); err != nil {
 					t.Error(err)
@@ -126,7 +126,7 @@ func testStopStart(t *testing.T, s *suite) {
 	}
 	<-m.client.Done()
 	if seen, err := s.driver.Inspect(ctx, m.spec.Ref); err != nil || seen.State != runtime.Stopped {
-		t.Errorf("after stop: %+v, %v", seen, err)
+		t.Errorf("after stop: %s, %v", show(seen), err)
 	}
 	if _, err := s.driver.Open(ctx, m.spec.Ref); !errors.Is(err, runtime.ErrNotRunning) {
 		t.Errorf("open: %v, want ErrNotRunning", err)
@@ -137,7 +137,7 @@ func testStopStart(t *testing.T, s *suite) {
 			t.Fatalf("start: %v", err)
 		}
 		if started.State != runtime.Running || started.Enforcement != m.made.Enforcement {
-			t.Errorf("started %+v, made %+v", started, m.made)
+			t.Errorf("started %s\nmade %s", show(started), show(m.made))
 		}
 	}
 	if err := m.connect(ctx); err != nil {

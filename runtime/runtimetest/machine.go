@@ -194,3 +194,8 @@ func describe(r agent.Result) string {
 	return fmt.Sprintf("%s exit=%d signal=%q missing=%q phase=%q wall=%s cpu=%s stdout=%.200q stderr=%.600q",
 		r.Verdict, r.ExitCode, r.Signal, r.Missing, r.Phase, r.Wall, r.CPU, r.Stdout.Head, r.Stderr.Head)
 }
+
+// show a machine with all fields; %+v stops at the Ref's String.
+func show(m runtime.Machine) string {
+	return fmt.Sprintf("%s %s ID=%q image=%q IP=%q enforcement=%+v owner=%s", m.Ref, m.State, m.ID, m.Image, m.IP, m.Enforcement, m.Owner)
+}

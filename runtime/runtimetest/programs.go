@@ -185,7 +185,7 @@ func testScratch(t *testing.T, s *suite) {
 	expect(t, m.run(t, run), agent.Exited, 0)
 	for _, file := range []string{"placed", "made"} {
 		if result := m.run(t, m.program("read", "/tmp/scratch-case/"+file)); result.ExitCode == 0 {
-			t.Errorf("%s is still there: %s", file, describe(result))
+			t.Errorf("the guest did not remove %s with the run's scratch folder", file)
 		}
 	}
 }

@@ -233,7 +233,7 @@ func (s *suite) finish() {
 		s.Errorf("list after all cases: %v", err)
 	}
 	for _, m := range left {
-		s.Errorf("left behind: %+v", m)
+		s.Errorf("left behind: %s", show(m))
 		if err := s.destroy(m.Ref); err != nil {
 			s.Errorf("destroy %s: %v", m.Ref, err)
 		}

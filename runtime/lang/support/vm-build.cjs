@@ -47,6 +47,7 @@ function transpile(ts) {
     const at = d.file.getLineAndCharacterOfPosition(d.start);
     const text = ts.flattenDiagnosticMessageText(d.messageText, '\n');
     console.error(`${file}:${at.line + 1}:${at.character + 1} - error TS${d.code}: ${text}`);
+    console.error(`    ${code.split('\n')[at.line]}`);
   }
   if (errors.length > 0) process.exit(1);
   emit(outputText, asModule);
