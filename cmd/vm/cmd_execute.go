@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/itechsmart/vm/handlers"
+)
+
+func executeCommand(t *terminal) *cobra.Command {
+	var f codeFlags
+	var detach bool
+	cmd := &cobra.Command{
+		Use:     "execute <vm> <code> [-- <argument>...]",
+		Aliases: []string{"exec"},
+		GroupID: groupRun,
+		Short:   "Run code in a VM",
+		Long: `Run code in a VM, with its output as it comes, and end as it ends.
+
+The code is an argument, or a file (-f), or standard input (-). Standard
+input goes to the program when it was not the code. Ctrl-C cancels the run; a
+second one ends vm at once.`,
+		Example: `  vm execute web 'print("hello")'
+  vm execute web -f app.py --timeout 5s --env DEBUG=1 -- --port 80
+  seq 9 | vm exec web 'import sys; print(sum(map(int, sys.stdin)))'`,
+		Annotations:       map[string]string{annotationRuns: "a program", annotationExit: exitCodes},
+		Args:              takes(1, -1),
+		ValidArgsFunction: t.vmNames(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.ArgsLenAtDash() == 0 {
+				return usage("usage: "+cmd.UseLine(), "the VM is missing before --")
+			}
+			c, err := f.read(cmd, t, args[1:])
+			if err != nil {
+				return err
+			}
+			id := handlers.ParseID(args[0])
+			return execute(cmd.Context(), t, &id, c, detach)
+		},
+	}
+	f.add(cmd, t)
+	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "leave it running, and print the execution's id")
+	return cmd
+}
+
+// execute runs code in a VM; nil = a scratch VM of the code's language.
+func execute(ctx context.Context, t *terminal, vm *handlers.ID, c code, detach bool) error {
+	params := handlers.ExecuteParams{ID: vm, Run: c.Run, Detach: detach}
+	if detach {
+		params.Tokens = withProgress
+		e, err := call[handlers.Execution](ctx, t, "vm/execute", params)
+		if err != nil {
+			return err
+		}
+		if t.json {
+			return writeJSON(t.stdout, e)
+		}
+		_, err = fmt.Fprintln(t.stdout, e.ID)
+		return err
+	}
+	params.Tokens = withOutput
+	params.OpenStdin = !c.usedStdin && t.hasInput()
+	return t.follow(ctx, "vm/execute", params, following{feed: params.OpenStdin, cancels: true})
+}
