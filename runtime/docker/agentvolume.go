@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/volume"
 	"github.com/google/uuid"
 
 	"github.com/itechsmart/vm/runtime"
@@ -32,7 +33,7 @@ func agentVolumeName(arch string) (string, error) {
 // fillAgentVolume puts the agent into its volume by way of a helper container,
 // which works with a remote engine too. Doing it again does no harm, also at the
 // same time: running agents keep the file that they were started from.
-func (d *Driver) fillAgentVolume(ctx context.Context, volume, imageID string) error {
+func (d *Driver) fillAgentVolume(ctx context.Context, name, imageID string) error {
 	from, err := d.cli.ImageInspect(ctx, imageID)
 	if err != nil {
 		return err
@@ -46,10 +47,11 @@ func (d *Driver) fillAgentVolume(ctx context.Context, volume, imageID string) er
 		return err
 	}
 	d.removeDeadHelpers(ctx)
+	d.removeUnusedAgents(ctx)
 	helper, err := d.createHelper(ctx, imageID, &container.HostConfig{
 		NetworkMode: "none",
 		Mounts: []mount.Mount{{
-			Type: mount.TypeVolume, Source: volume, Target: agentDir,
+			Type: mount.TypeVolume, Source: name, Target: agentDir,
 			VolumeOptions: &mount.VolumeOptions{NoCopy: true},
 		}},
 	})
@@ -107,6 +109,20 @@ func (d *Driver) removeDeadHelpers(ctx context.Context) {
 		if runtime.ParseOwner(helper.Labels[labelOwner]).Gone() {
 			d.discard(ctx, helper.ID)
 		}
+	}
+}
+
+// removeUnusedAgents removes the volumes of other releases that no machine is
+// left with. One that a neighbour still wants is filled again when it does.
+func (d *Driver) removeUnusedAgents(ctx context.Context) {
+	found, err := d.cli.VolumeList(ctx, volume.ListOptions{
+		Filters: filters.NewArgs(filters.Arg("label", labelAgent), filters.Arg("dangling", "true")),
+	})
+	if err != nil {
+		return
+	}
+	for _, unused := range found.Volumes {
+		_ = d.cli.VolumeRemove(ctx, unused.Name, false) // refused when it has come into use
 	}
 }
 

@@ -135,6 +135,10 @@ func TestNetworkLivesAsLongAsItsMachines(t *testing.T) {
 			t.Errorf("no address: %+v", machine)
 		}
 	}
+	// A stopped machine needs its network again.
+	if err := d.Stop(t.Context(), specs[1].Ref, 0); err != nil {
+		t.Fatal(err)
+	}
 	for i, want := range []bool{true, false} {
 		if err := d.Destroy(t.Context(), specs[i].Ref); err != nil {
 			t.Fatal(err)

@@ -92,6 +92,41 @@ func TestEngineGoesAndComes(t *testing.T) {
 	}
 }
 
+// TestEngineDiesInTheMiddle has engines that take a connection and drop it.
+func TestEngineDiesInTheMiddle(t *testing.T) {
+	for name, die := range map[string]func(net.Conn){
+		"before the request": func(net.Conn) {},
+		"after the request":  func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) },
+		"in the answer": func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "s")
+			listener, err := net.Listen("unix", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			go func() {
+				for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
+					die(conn)
+					conn.Close()
+				}
+			}()
+			d, err := New(Options{Host: "unix://" + path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			if _, err := d.List(t.Context(), instance); !errors.Is(err, runtime.ErrUnavailable) {
+				t.Errorf("%v, want ErrUnavailable", err)
+			}
+		})
+	}
+}
+
 // relay passes connections on to the engine while it is up.
 type relay struct {
 	t    *testing.T

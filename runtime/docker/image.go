@@ -132,13 +132,13 @@ func (l pullLayers) update(m pullMessage) {
 	}
 	switch m.Status {
 	case "Pulling fs layer", "Waiting":
-		l[m.ID] = max(l[m.ID], 0)
+		l[m.ID] = 0
 	case "Downloading":
-		l[m.ID] = max(l[m.ID], part/2)
+		l[m.ID] = part / 2
 	case "Verifying Checksum", "Download complete":
-		l[m.ID] = max(l[m.ID], 0.5)
+		l[m.ID] = 0.5
 	case "Extracting":
-		l[m.ID] = max(l[m.ID], 0.5+part/2)
+		l[m.ID] = 0.5 + part/2
 	case "Pull complete", "Already exists":
 		l[m.ID] = 1
 	}

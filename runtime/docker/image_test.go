@@ -53,8 +53,9 @@ func TestImageOfAnotherArchitecture(t *testing.T) {
 
 func TestPull(t *testing.T) {
 	d := newDriver(t)
+	published := publish(t, d, "pulled", 8<<20)
 	spec := newSpec(t, d)
-	spec.Image = publish(t, d, "pulled", 8<<20)
+	spec.Image = published
 	if err := d.Ready(t.Context(), spec); !errors.Is(err, runtime.ErrUnavailable) {
 		t.Fatalf("the image is there before its pull: %v", err)
 	}
@@ -83,8 +84,9 @@ func TestPull(t *testing.T) {
 
 func TestCancelledPullLeavesNothing(t *testing.T) {
 	d := newDriver(t)
+	published := publish(t, d, "cancelled", 24<<20)
 	spec := newSpec(t, d)
-	spec.Image = publish(t, d, "cancelled", 24<<20)
+	spec.Image = published
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	_, err := d.Create(ctx, spec, func(_ string, percent float64) {

@@ -20,7 +20,7 @@ const (
 	labelCreated     = "itechsmart.created"     // RFC 3339, UTC
 	labelEnforcement = "itechsmart.enforcement" // see encodeEnforcement
 	labelNetwork     = "itechsmart.network"     // the runtime.NetworkMode
-	labelAgent       = "itechsmart.agent"       // digest of the agent in a volume
+	labelAgent       = "itechsmart.agent"       // on a volume: its name
 	labelOwn         = "itechsmart.label."      // prefix of the user's own labels
 )
 

@@ -14,7 +14,6 @@ import (
 // and hands out its standard input and output.
 func (d *Driver) Open(ctx context.Context, ref runtime.Ref) (io.ReadWriteCloser, error) {
 	bridge, err := d.cli.ContainerExecCreate(ctx, ref.String(), container.ExecOptions{
-		User:         "0:0",
 		WorkingDir:   "/",
 		Cmd:          []string{agentPath, "bridge", "-socket", agentSocket},
 		AttachStdin:  true,

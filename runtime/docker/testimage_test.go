@@ -47,8 +47,12 @@ func removeTestImage() {
 	removeImage(context.Background(), d, testImage.name)
 }
 
+// removeImage removes an image by its id: one that came from a registry would
+// outlive its name.
 func removeImage(ctx context.Context, d *Driver, name string) {
-	_, _ = d.cli.ImageRemove(ctx, name, image.RemoveOptions{Force: true, PruneChildren: true})
+	if found, err := d.cli.ImageInspect(ctx, name); err == nil {
+		_, _ = d.cli.ImageRemove(ctx, found.ID, image.RemoveOptions{Force: true, PruneChildren: true})
+	}
 }
 
 // loadImage makes an image of one layer that holds payload.

@@ -63,6 +63,7 @@ images_bootstrap() {
 
 # images_install ROOT PACKAGE… installs without recommendations.
 images_install() {
+	as_root rm -f "$1/etc/apt/sources.list"
 	as_root cp -rL /etc/apt/sources.list* /etc/apt/apt.conf.d "$1/etc/apt/" 2>/dev/null || true
 	as_root cp -L /etc/resolv.conf "$1/etc/resolv.conf"
 	as_root unshare --mount bash -euc '
