@@ -3,7 +3,15 @@ package handlers
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+
+	"github.com/itechsmart/vm/runtime/pool"
 )
+
+// ErrEnding is in the cause of the contexts that a server cancels because it
+// ends, and not because a client asked for it: executions then go on in their
+// VMs, and the next server follows them to their end.
+var ErrEnding = fmt.Errorf("the server is ending: %w", pool.ErrLeave)
 
 // Client is the peer of one connection, as methods see it. Safe for concurrent use.
 type Client interface {

@@ -21,7 +21,7 @@ var (
 	// errCancelled is the cause of a context that the client cancelled.
 	errCancelled = fmt.Errorf("%w by the client", context.Canceled)
 	// errEnding is the cause of every context when the server has waited long enough.
-	errEnding = fmt.Errorf("%w: the server is ending", context.Canceled)
+	errEnding = fmt.Errorf("%w: %w", context.Canceled, handlers.ErrEnding)
 )
 
 // refusals, each the whole answer to a request.
