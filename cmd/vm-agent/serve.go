@@ -62,7 +62,7 @@ func bridge(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	conn, err := net.Dial("unix", *socket)
+	conn, err := dial(*socket)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,7 @@
 package guest
 
+import "time"
+
 // Config of a guest. Drivers write it as JSON.
 type Config struct {
 	// Env is the environment of every run, as KEY=VALUE. HOME, USER and PATH
@@ -29,6 +31,10 @@ type Config struct {
 	// second and kills the largest run. 0 = not watched.
 	WatchMemory int64 `json:"watchMemory,omitempty"`
 	WatchPids   int   `json:"watchPids,omitempty"`
+
+	// StopGrace is how long programs have to heed SIGTERM when the guest is told
+	// to end. 0 = 10 s.
+	StopGrace time.Duration `json:"stopGrace,omitempty"`
 
 	// Starter starts the programs; nil = as processes of this machine.
 	Starter Starter `json:"-"`

@@ -3,6 +3,7 @@ package guest
 import (
 	"os"
 	"strings"
+	"time"
 )
 
 // defaultPath is where programs are looked for unless the environment says.
@@ -17,6 +18,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Home == "" {
 		c.Home = "/home/vm"
+	}
+	if c.StopGrace == 0 {
+		c.StopGrace = 10 * time.Second
 	}
 	return c
 }

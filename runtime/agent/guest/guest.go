@@ -60,19 +60,28 @@ func New(config Config) (*Guest, error) {
 	}, nil
 }
 
-// Close kills every run, waits for their ends, and frees what the guest holds.
-// The connections must have ended, or be about to.
+// Close kills every run, and what runs left alive, waits for their ends, and
+// frees what the guest holds. The connections must have ended, or be about to.
 func (g *Guest) Close() error {
-	g.mu.Lock()
-	g.closed = true
-	runs := slices.Clone(g.oldest)
-	g.mu.Unlock()
-	for _, r := range runs {
-		r.kill(agent.Cancelled)
-	}
+	g.shut()
+	g.killAll()
 	g.lives.Wait()
 	g.handlers.Wait()
 	return g.starter.Close()
+}
+
+// shut refuses new runs from now on, and returns those there are.
+func (g *Guest) shut() []*run {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	return slices.Clone(g.oldest)
+}
+
+func (g *Guest) killAll() {
+	for _, r := range g.shut() {
+		r.kill(agent.Cancelled)
+	}
 }
 
 // start begins a run. It fails when the run is refused; a program that cannot

@@ -1,24 +1,33 @@
 package guest
 
 import (
-	"errors"
 	"io"
-	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/itechsmart/vm/runtime/agent"
 )
 
 // process is a program below a supervisor.
 type process struct {
-	machine *machine
-	worker  *worker
-	pipes   *pipes
+	machine     *machine
+	worker      *worker
+	pipes       *pipes
+	watchMemory int64
+	before      counters // of the machine, when it started
 
 	end report // of exited, then of finished
 
-	mu    sync.Mutex // guards alive
-	alive bool       // the supervisor is this program's
+	mu       sync.Mutex // guards what follows
+	over     bool       // the supervisor is not this program's any more
+	overtime *time.Timer
+	limit    agent.Verdict // that the watch saw exceeded
+
+	// Guarded by the machine's mutex.
+	fullDisk bool // the disk was full at some moment
+	shared   bool // another program ran at the same time
 }
 
 // Stdin implements Process.
@@ -42,27 +51,40 @@ func (p *process) Signal(number int) error {
 // Kill implements Process.
 func (p *process) Kill() { p.order(order{Op: "kill"}) }
 
-// order reaches the supervisor while it is this program's.
+// breach ends the tree for a limit that it has exceeded.
+func (p *process) breach(limit agent.Verdict) {
+	p.mu.Lock()
+	if p.limit == "" {
+		p.limit = limit
+	}
+	p.mu.Unlock()
+	p.Kill()
+}
+
+// order reaches the supervisor while it is this program's. One that is to end
+// the tree and does not, because the program has stopped or bewitched it, is
+// destroyed.
 func (p *process) order(o order) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.alive {
+	if p.over {
 		return
 	}
+	if (o.Op == "kill" || o.Op == "finish" && !o.Detach) && p.overtime == nil {
+		p.overtime = time.AfterFunc(overthrow, p.worker.destroy)
+	}
 	o.Seq = p.worker.seq
-	_ = p.worker.control.send(o) // a dead supervisor is noticed by Wait
+	_ = p.worker.control.send(o) // a dead supervisor is noticed where it is heard
 }
 
 // Wait implements Process.
 func (p *process) Wait() Exit {
 	var err error
-	if p.end, err = p.worker.hear(); err != nil {
+	p.end, err = p.worker.hear()
+	if err != nil {
 		p.end = report{Signal: sigkill}
-		p.leave()
-		p.worker.dismiss()
-		return Exit{Signal: sigkill}
-	}
-	if p.end.Alone {
+		p.lose()
+	} else if p.end.Alone {
 		p.free()
 	}
 	return Exit{Code: p.end.Code, Signal: p.end.Signal}
@@ -70,13 +92,14 @@ func (p *process) Wait() Exit {
 
 // Finish implements Process.
 func (p *process) Finish(detach bool) Usage {
-	if p.isAlive() {
+	exit := Exit{Code: p.end.Code, Signal: p.end.Signal}
+	left := !p.isOver()
+	if left {
 		p.order(order{Op: "finish", Detach: detach})
 		end, err := p.worker.hear()
 		switch {
 		case err != nil:
-			p.leave()
-			p.worker.dismiss()
+			p.lose()
 		case detach:
 			p.end = end
 			go p.outlive()
@@ -85,14 +108,13 @@ func (p *process) Finish(detach bool) Usage {
 			p.free()
 		}
 	}
-	return Usage{CPU: p.end.CPU, PeakMemory: p.end.Peak}
+	return Usage{CPU: p.end.CPU, PeakMemory: p.end.Peak, Limit: p.verdict(exit, left)}
 }
 
 // outlive waits for the end of a detached tree, whose supervisor ends with it.
 func (p *process) outlive() {
 	_, _ = p.worker.hear()
-	p.leave()
-	p.worker.dismiss()
+	p.lose()
 }
 
 // free gives the supervisor back.
@@ -105,67 +127,62 @@ func (p *process) free() {
 	p.machine.release(p.worker)
 }
 
+// lose gives the supervisor up, and what it may have left.
+func (p *process) lose() {
+	p.worker.destroy()
+	p.leave()
+}
+
 func (p *process) leave() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.alive = false
+	p.over = true
+	if p.overtime != nil {
+		p.overtime.Stop()
+	}
+	p.mu.Unlock()
+	p.machine.leave(p)
 }
 
-func (p *process) isAlive() bool {
+func (p *process) isOver() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.alive
+	return p.over
 }
 
-// pipes are a program's three standard streams.
-type pipes struct {
-	ours   [3]*os.File // write end of stdin, read ends of the outputs; do not block a thread
-	theirs [3]*os.File
+// counters of the machine that tell which limit was met.
+type counters struct{ oomKills, refusedForks int64 }
+
+func (m *machine) counters() counters {
+	var c counters
+	c.oomKills, _ = m.cgroup.oom.read()
+	c.refusedForks, _ = m.cgroup.pids.read()
+	return c
 }
 
-// newPipes makes pipes that belong to u, who may then open them by name too, as
-// /dev/stdout.
-func newPipes(u *user) (*pipes, error) {
-	p := new(pipes)
-	for i := range p.ours {
-		var fds [2]int
-		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
-			p.Close()
-			p.closeTheirs()
-			return nil, err
-		}
-		ours, theirs := fds[0], fds[1]
-		if i == 0 {
-			ours, theirs = theirs, ours
-		}
-		if u != nil {
-			_ = unix.Fchown(theirs, u.UID, u.GID) // only a convenience
-		}
-		err := unix.SetNonblock(ours, true)
-		p.ours[i] = os.NewFile(uintptr(ours), "pipe")
-		p.theirs[i] = os.NewFile(uintptr(theirs), "pipe")
-		if err != nil {
-			p.Close()
-			p.closeTheirs()
-			return nil, err
-		}
+// verdict is the limit that a program ended for. Left tells that it had left
+// descendants, which is how a fork bomb ends.
+func (p *process) verdict(exit Exit, left bool) agent.Verdict {
+	p.mu.Lock()
+	limit := p.limit
+	p.mu.Unlock()
+	if limit != "" || !exit.Failed() && !left {
+		return limit
 	}
-	return p, nil
-}
-
-func (p *pipes) closeTheirs() { closeFiles(p.theirs[:]) }
-
-// Close closes the guest's ends; it may be repeated.
-func (p *pipes) Close() error { return closeFiles(p.ours[:]) }
-
-func closeFiles(files []*os.File) error {
-	var errs []error
-	for _, f := range files {
-		if f != nil {
-			if err := f.Close(); !errors.Is(err, os.ErrClosed) {
-				errs = append(errs, err)
-			}
-		}
+	p.machine.mu.Lock()
+	fullDisk, shared := p.fullDisk, p.shared
+	p.machine.mu.Unlock()
+	now := p.machine.counters()
+	// A shell reports the end of what it ran as 128 plus the signal.
+	died := func(by unix.Signal) bool { return exit.Signal == int(by) || exit.Code == 128+int(by) }
+	switch {
+	case now.oomKills > p.before.oomKills && exit.Failed() && (died(unix.SIGKILL) || p.end.Killed || !shared):
+		return agent.OutOfMemory
+	case died(unix.SIGXFSZ):
+		return agent.DiskFull
+	case exit.Failed() && (fullDisk || p.machine.fullDisk()):
+		return agent.DiskFull
+	case now.refusedForks > p.before.refusedForks:
+		return agent.PidsLimit
 	}
-	return errors.Join(errs...)
+	return ""
 }

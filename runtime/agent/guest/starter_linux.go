@@ -2,17 +2,9 @@ package guest
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/itechsmart/vm/runtime/agent"
+	"time"
 )
 
 // spares is how many idle supervisors are kept: one for the next run, and the
@@ -24,16 +16,31 @@ type machine struct {
 	config Config
 	user   *user
 	reaper *reaper
+	cgroup *cgroup
+	meter  meter
 
-	filling sync.WaitGroup // spawns in the background
+	background sync.WaitGroup // spawns and the watch
 
 	mu     sync.Mutex // guards what follows
 	idle   []*worker
+	active map[*process]struct{} // programs whose trees are not gone
+	quit   chan struct{}         // ends the watch; nil while there is none
+	past   time.Duration         // CPU time of trees that are gone
 	closed bool
 }
 
 func newStarter(c Config) (Starter, error) {
-	m := &machine{config: c, user: ordinaryUser(c), reaper: newReaper()}
+	return newMachine(c, newReaper(false))
+}
+
+func newMachine(c Config, r *reaper) (*machine, error) {
+	m := &machine{
+		config: c,
+		user:   ordinaryUser(c),
+		reaper: r,
+		cgroup: openCgroup(c.CgroupRoot),
+		active: make(map[*process]struct{}),
+	}
 	if err := m.makeHome(); err != nil {
 		return nil, err
 	}
@@ -66,8 +73,8 @@ func (m *machine) Start(p Program) (Process, error) {
 		return nil, err
 	}
 	c := &command{Path: path, Argv: p.Argv, Env: p.Env, Dir: p.Dir, User: u, FileSize: p.FileSize}
-	proc, err := m.start(c)
-	if err != nil {
+	proc := &process{machine: m, watchMemory: p.WatchMemory, before: m.counters()}
+	if err := m.start(proc, c); err != nil {
 		return nil, explain(p.Argv[0], path, err)
 	}
 	return proc, nil
@@ -75,31 +82,61 @@ func (m *machine) Start(p Program) (Process, error) {
 
 // start gives the command to a supervisor; one that has died while it was idle
 // is replaced.
-func (m *machine) start(c *command) (*process, error) {
+func (m *machine) start(p *process, c *command) error {
 	pipes, err := newPipes(c.User)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer pipes.closeTheirs()
+	p.pipes = pipes
 	for try := 0; ; try++ {
-		w, err := m.hire()
-		if err == nil {
-			err = w.start(c, pipes.theirs)
+		if p.worker, err = m.hire(); err != nil {
+			break
 		}
-		switch {
-		case err == nil:
-			return &process{machine: m, worker: w, pipes: pipes, alive: true}, nil
-		case w == nil:
-		case errors.Is(err, errSupervisor):
-			w.dismiss()
-			if try < spares {
-				continue
-			}
-		default:
-			m.release(w)
+		if err = p.worker.start(c, pipes.theirs); err == nil {
+			m.enter(p)
+			return nil
 		}
-		pipes.Close()
-		return nil, err
+		if !errors.Is(err, errSupervisor) {
+			m.release(p.worker)
+			break
+		}
+		p.worker.destroy()
+		if try == spares {
+			break
+		}
+	}
+	pipes.Close()
+	return err
+}
+
+// enter counts a program among the active; leave takes it out. The watch runs
+// while there is any.
+func (m *machine) enter(p *process) {
+	watched := m.watched() || p.watchMemory > 0
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.active[p] = struct{}{}
+	if len(m.active) > 1 {
+		for other := range m.active {
+			other.shared = true
+		}
+	}
+	if watched && m.quit == nil {
+		quit := make(chan struct{})
+		m.quit = quit
+		m.background.Go(func() { m.watch(quit) })
+	}
+}
+
+func (m *machine) leave(p *process) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.active, p)
+	m.past += p.end.CPU
+	if len(m.active) == 0 && m.quit != nil {
+		close(m.quit)
+		m.quit = nil
 	}
 }
 
@@ -125,7 +162,7 @@ func (m *machine) hire() (*worker, error) {
 
 // refill makes a spare supervisor in the background.
 func (m *machine) refill() {
-	m.filling.Go(func() {
+	m.background.Go(func() {
 		if w, err := spawn(m.reaper); err == nil {
 			m.release(w)
 		}
@@ -143,12 +180,8 @@ func (m *machine) release(w *worker) {
 	m.idle = append(m.idle, w)
 }
 
-// Stats implements Starter.
-func (m *machine) Stats() agent.Stats { return agent.Stats{Disk: -1} }
-
 // Close implements Starter.
 func (m *machine) Close() error {
-	m.filling.Wait()
 	m.mu.Lock()
 	m.closed = true
 	idle := m.idle
@@ -157,52 +190,7 @@ func (m *machine) Close() error {
 	for _, w := range idle {
 		w.dismiss()
 	}
-	for _, w := range idle {
-		<-w.gone
-	}
-	return nil
-}
-
-// lookPath finds a program as a shell would, in the PATH of the run.
-func lookPath(p Program) (string, error) {
-	name := p.Argv[0]
-	if strings.Contains(name, "/") {
-		if _, err := os.Stat(resolve(p.Dir, name)); errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("%s: %w", name, ErrMissing)
-		}
-		return name, nil
-	}
-	for _, dir := range filepath.SplitList(lookEnv(p.Env, "PATH")) {
-		candidate := filepath.Join(resolve(p.Dir, dir), name)
-		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return candidate, nil
-		}
-	}
-	return "", fmt.Errorf("%s: %w", name, ErrMissing)
-}
-
-func resolve(dir, name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(dir, name)
-}
-
-func lookEnv(env []string, key string) string {
-	i := slices.IndexFunc(env, func(kv string) bool { return strings.HasPrefix(kv, key+"=") })
-	if i < 0 {
-		return ""
-	}
-	return env[i][len(key)+1:]
-}
-
-// explain says for a person why a program that is there did not start.
-func explain(name, path string, err error) error {
-	switch {
-	case errors.Is(err, unix.ENOENT):
-		return fmt.Errorf("%s: the interpreter or loader that %s names is not in this VM", name, path)
-	case errors.Is(err, unix.ENOEXEC):
-		return fmt.Errorf("%s: not a program of this machine's kind, nor a script that names its interpreter", name)
-	}
-	return fmt.Errorf("%s: %w", name, err)
+	m.background.Wait()
+	m.reaper.wait()
+	return m.cgroup.Close()
 }

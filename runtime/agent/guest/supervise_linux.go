@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -46,11 +45,12 @@ type supervisor struct {
 
 func newSupervisor() (*supervisor, error) {
 	runtime.LockOSThread()
-	signal.Notify(make(chan os.Signal)) // nothing that a program sends ends the supervisor
+	signal.Notify(make(chan os.Signal, 1)) // nothing that a program sends ends the supervisor
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become subreaper: %w", err)
 	}
-	closeOnExec(controlFD)
+	unix.CloseOnExec(controlFD)
+	warm(2)
 	c, err := newControl(controlFD)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
@@ -287,43 +287,4 @@ func stopTree(root int) map[int]bool {
 		}
 	}
 	return known
-}
-
-// closeOnExec keeps a descriptor from programs.
-func closeOnExec(fd int) { unix.CloseOnExec(fd) }
-
-// oomScore raises the likelihood that the kernel, out of memory, takes a program
-// rather than its supervisor (proc(5), oom_score_adj).
-type oomScore struct {
-	file *os.File // opened early: a process that cannot be dumped may not later
-	own  int
-}
-
-// oomRaise is how much likelier a program is taken.
-const oomRaise = 500
-
-func openOOMScore() *oomScore {
-	f, err := os.OpenFile("/proc/self/oom_score_adj", os.O_RDWR, 0)
-	if err != nil {
-		return &oomScore{}
-	}
-	var buf [16]byte
-	n, _ := f.Read(buf[:])
-	own, err := strconv.Atoi(string(trimLine(buf[:n])))
-	if err != nil {
-		f.Close()
-		return &oomScore{}
-	}
-	return &oomScore{file: f, own: own}
-}
-
-func (o *oomScore) raise()   { o.set(min(1000, o.own+oomRaise)) }
-func (o *oomScore) restore() { o.set(o.own) }
-
-// set is best effort: without it the kernel chooses by size, which mostly hits
-// the right one too.
-func (o *oomScore) set(score int) {
-	if o.file != nil {
-		_, _ = o.file.WriteAt([]byte(strconv.Itoa(score)), 0)
-	}
 }

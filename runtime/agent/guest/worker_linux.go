@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,12 +15,14 @@ import (
 type worker struct {
 	pid     int
 	control control
+	reaper  *reaper
 	gone    <-chan struct{} // closed when the process was reaped
 	seq     int             // of the program started last
+	fall    sync.Once
 }
 
-// spawn starts a supervisor. Gone is how its end is learned.
-func spawn(reaper *reaper) (*worker, error) {
+// spawn starts a supervisor.
+func spawn(r *reaper) (*worker, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("supervisor: %w", err)
@@ -28,7 +32,7 @@ func spawn(reaper *reaper) (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("supervisor: %w", err)
 	}
-	pid, gone, err := reaper.fork("/proc/self/exe", []string{"vm-agent", "supervise"}, &syscall.ProcAttr{
+	pid, gone, err := r.fork("/proc/self/exe", []string{"vm-agent", "supervise"}, &syscall.ProcAttr{
 		// A single processor and an early collector keep it small.
 		Env:   []string{"GOMAXPROCS=1", "GOGC=50"},
 		Files: []uintptr{0, 1, 2, uintptr(pair[1])},
@@ -38,7 +42,7 @@ func spawn(reaper *reaper) (*worker, error) {
 		c.Close()
 		return nil, fmt.Errorf("supervisor: %w", err)
 	}
-	return &worker{pid: pid, control: c, gone: gone}, nil
+	return &worker{pid: pid, control: c, reaper: r, gone: gone}, nil
 }
 
 // errSupervisor: the supervisor itself is dead or talks nonsense.
@@ -76,5 +80,21 @@ func (w *worker) hear() (report, error) {
 	return r, nil
 }
 
-// dismiss ends an idle supervisor.
+// dismiss lets a supervisor end that has nothing left to supervise.
 func (w *worker) dismiss() { w.control.Close() }
+
+// overthrow is how long a supervisor has to kill a tree before it is itself
+// killed, and its tree by the guest: its own patience, and some for a busy
+// machine.
+const overthrow = killPatience + 2*time.Second
+
+// destroy kills a supervisor that does not do its work, and what it supervised.
+// It may be repeated, and waits.
+func (w *worker) destroy() {
+	w.fall.Do(func() {
+		w.control.Close()
+		w.reaper.kill(w.pid)
+		<-w.gone
+		w.reaper.purge()
+	})
+}

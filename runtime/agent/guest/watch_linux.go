@@ -1,0 +1,185 @@
+package guest
+
+import (
+	"cmp"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/itechsmart/vm/runtime/agent"
+)
+
+const (
+	// watchEvery is how often memory and processes are counted where no cgroup
+	// holds them.
+	watchEvery = 25 * time.Millisecond
+	// glanceEvery is how often the cheap signs are looked at: a full disk, and
+	// refused forks.
+	glanceEvery = 100 * time.Millisecond
+	// forkRefusals in a row, with no glance without one, end the run that has the
+	// most processes: a program that merely meets its limit gives up sooner, a
+	// fork bomb does not.
+	forkRefusals = 5000
+	// forkPersistence ends it too: refused at every glance for so long.
+	forkPersistence = 2 * time.Second
+	// diskFull is the free space, in bytes, below which a disk counts as full.
+	diskFull = 256 << 10
+)
+
+// watch looks after the limits until quit is closed, when nothing runs any more.
+func (m *machine) watch(quit <-chan struct{}) {
+	refused, _ := m.cgroup.pids.read()
+	bomb := bombWatch{first: refused, last: refused}
+	tick := time.NewTimer(m.pace())
+	defer tick.Stop()
+	for glanced := time.Now(); ; tick.Reset(m.pace()) {
+		select {
+		case <-quit:
+			return
+		case <-tick.C:
+		}
+		if m.counting() {
+			m.count()
+		}
+		now := time.Now()
+		if now.Sub(glanced) < glanceEvery {
+			continue
+		}
+		glanced = now
+		m.glanceDisk()
+		if refused, ok := m.cgroup.pids.read(); ok && bomb.exploded(refused, now) {
+			m.killLargest(m.uses(), byThreads, agent.PidsLimit)
+		}
+	}
+}
+
+// watched reports whether there is anything to look after.
+func (m *machine) watched() bool {
+	return m.cgroup.pids.file != nil || m.config.DiskPath != "" || m.counting()
+}
+
+// counting reports whether processes have to be counted.
+func (m *machine) counting() bool {
+	if m.config.WatchMemory > 0 || m.config.WatchPids > 0 {
+		return true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for p := range m.active {
+		if p.watchMemory > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *machine) pace() time.Duration {
+	if m.counting() {
+		return watchEvery
+	}
+	return glanceEvery
+}
+
+// use is what one run's tree uses at a moment.
+type use struct {
+	process *process
+	rss     int64 // bytes
+	threads int
+	cpu     time.Duration
+}
+
+func byRSS(u use) int64     { return u.rss }
+func byThreads(u use) int64 { return int64(u.threads) }
+
+// uses counts the trees of all that is alive.
+func (m *machine) uses() []use {
+	m.mu.Lock()
+	uses := make([]use, 0, len(m.active))
+	for p := range m.active {
+		uses = append(uses, use{process: p})
+	}
+	m.mu.Unlock()
+	all := processes()
+	for i := range uses {
+		u := &uses[i]
+		for _, st := range below(u.process.worker.pid, all) {
+			u.rss += st.rss * int64(os.Getpagesize())
+			u.threads += st.threads
+			u.cpu += time.Duration(st.ticks) * clockTick
+		}
+	}
+	return uses
+}
+
+// count holds the limits that no cgroup holds.
+func (m *machine) count() {
+	uses := m.uses()
+	var rss int64
+	threads := 0
+	for _, u := range uses {
+		rss += u.rss
+		threads += u.threads
+		if limit := u.process.watchMemory; limit > 0 && u.rss > limit {
+			u.process.breach(agent.OutOfMemory)
+		}
+	}
+	if limit := m.config.WatchMemory; limit > 0 && rss > limit {
+		m.killLargest(uses, byRSS, agent.OutOfMemory)
+	}
+	if limit := m.config.WatchPids; limit > 0 && threads > limit {
+		m.killLargest(uses, byThreads, agent.PidsLimit)
+	}
+}
+
+// killLargest ends the run that uses most.
+func (m *machine) killLargest(uses []use, by func(use) int64, limit agent.Verdict) {
+	if len(uses) == 0 {
+		return
+	}
+	slices.MaxFunc(uses, func(a, b use) int { return cmp.Compare(by(a), by(b)) }).process.breach(limit)
+}
+
+// bombWatch tells a fork bomb from the counter of refused forks.
+type bombWatch struct {
+	first, last int64     // at the last glance without a refusal; at the last glance
+	since       time.Time // refused at every glance since
+}
+
+func (b *bombWatch) exploded(refused int64, now time.Time) bool {
+	switch {
+	case refused == b.last:
+		b.first, b.since = refused, time.Time{}
+		return false
+	case b.since.IsZero():
+		b.since = now
+	}
+	b.last = refused
+	if refused-b.first < forkRefusals && now.Sub(b.since) < forkPersistence {
+		return false
+	}
+	b.first, b.since = refused, time.Time{}
+	return true
+}
+
+// fullDisk reports whether the machine's own file system has nothing left.
+func (m *machine) fullDisk() bool {
+	var st unix.Statfs_t
+	if m.config.DiskPath == "" || unix.Statfs(m.config.DiskPath, &st) != nil {
+		return false
+	}
+	return int64(st.Bavail)*st.Bsize < diskFull || st.Files > 0 && st.Ffree == 0
+}
+
+// glanceDisk notes for what runs that the disk was full.
+func (m *machine) glanceDisk() {
+	if !m.fullDisk() {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for p := range m.active {
+		p.fullDisk = true
+	}
+}
