@@ -31,6 +31,10 @@ const (
 // stream are Go programs of up to a dozen threads each.
 const agentPids = 96
 
+// stopGrace is longer than any grace that Stop is given: the engine counts the
+// real one and then kills.
+const stopGrace = time.Hour
+
 // sandboxUser is the ordinary user, and its group, that code runs as.
 const sandboxUser = 1000
 
@@ -64,6 +68,7 @@ func containerConfig(spec runtime.Spec, held runtime.Enforcement, now time.Time)
 		AllowRoot:  true,
 		Home:       homeDir,
 		CgroupRoot: "/sys/fs/cgroup",
+		StopGrace:  stopGrace,
 	}
 	for key, value := range spec.Env {
 		config.Env = append(config.Env, key+"="+value)
