@@ -1,14 +1,15 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/signal"
 	goruntime "runtime"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -41,25 +42,49 @@ func becomeGuest(plan Plan, control *os.File, messages *json.Encoder) error {
 	}
 	_ = control.Close()
 
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	served := make(chan error, 1)
-	go func() { served <- guest.Serve(context.Background(), listener, plan.Guest) }()
+	go func() { served <- guest.Serve(ctx, listener, plan.Guest) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("the guest ended: %w", err)
 	case <-terminate:
-		endProcesses()
-		return nil
+		endPrograms()
+		cancel()
+		return <-served
 	}
 }
 
-// endProcesses asks every process of the machine to end and returns when all
+// endPrograms asks every program in the machine to end and returns when all
 // have. How long it may wait is the driver's affair: it kills this process when
 // the grace is over.
-func endProcesses() {
+func endPrograms() {
 	const poll = 5 * time.Millisecond
-	err := unix.Kill(-1, unix.SIGTERM)
-	for !errors.Is(err, unix.ESRCH) {
+	_ = unix.Kill(-1, unix.SIGTERM) // all but this process; an error says that there is none
+	for programsRun() {
 		time.Sleep(poll)
-		err = unix.Kill(-1, 0)
 	}
+}
+
+// programsRun reports whether the machine has processes besides the guest and
+// its supervisors, which heed no signal and end with it.
+func programsRun() bool {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return false
+	}
+	supervisor := []byte("vm-agent\x00supervise\x00")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		// Empty for one that has ended and was not waited for yet.
+		command, err := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+		if err == nil && len(command) > 0 && !bytes.HasPrefix(command, supervisor) {
+			return true
+		}
+	}
+	return false
 }
