@@ -74,12 +74,13 @@ func (t *Tenant) Execute(ctx context.Context, vm db.VirtualMachine, r RunRequest
 	if err := t.store.BeginExecution(ctx, &e); err != nil {
 		return e, t.notBegun(ctx, vm, err)
 	}
-	if o.Started != nil {
-		o.Started(e)
-	}
 	run := t.plan(vm, r, language, version, e.ID)
 	if err := client.Start(context.WithoutCancel(ctx), run); err != nil {
 		return t.finishBroken(ctx, e, err)
+	}
+	// Not earlier: whoever hears of it may give it input at once.
+	if o.Started != nil {
+		o.Started(e)
 	}
 	if r.Detach {
 		t.goBackground(func(ctx context.Context) { t.followQuietly(ctx, vm, e) })
