@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -64,7 +65,7 @@ func batch(ctx context.Context, t *terminal, params handlers.BatchParams) error 
 		return err
 	}
 	params.Tokens = withOutput
-	out := t.newBatchOutput(vms.VMs)
+	out := t.newBatchOutput(vms.VMs, params.VMIDs)
 	t.client.output = out.take
 	result, err := call[handlers.BatchResult](ctx, t, "vm/batchExecute", params)
 	out.flush()
@@ -91,11 +92,15 @@ type streamOf struct {
 	stderr bool
 }
 
-func (t *terminal) newBatchOutput(vms []handlers.VM) *batchOutput {
+// newBatchOutput is for a batch in the VMs chosen, or in all that run.
+func (t *terminal) newBatchOutput(vms []handlers.VM, chosen []handlers.ID) *batchOutput {
 	o := &batchOutput{t: t, names: map[int64]string{}, streams: map[streamOf]*show.Prefixed{}}
 	for _, vm := range vms {
 		o.names[vm.ID] = vm.Name
-		o.widest = max(o.widest, show.Width(vm.Name))
+		named := slices.Contains(chosen, handlers.ID{Number: vm.ID}) || slices.Contains(chosen, handlers.ID{Name: vm.Name})
+		if named || len(chosen) == 0 && vm.Status == "running" {
+			o.widest = max(o.widest, show.Width(vm.Name))
+		}
 	}
 	return o
 }

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,6 +45,8 @@ func exitCode(ctx context.Context, err error, cmd *cobra.Command) int {
 		return 0
 	case errors.As(err, &as):
 		return int(as)
+	case errors.Is(err, syscall.EPIPE):
+		return exitNoReader
 	case ctx.Err() != nil:
 		return interruption(ctx).code()
 	case cmd != nil && cmd.Annotations[annotationRuns] != "":
@@ -55,9 +58,9 @@ func exitCode(ctx context.Context, err error, cmd *cobra.Command) int {
 }
 
 // report tells why a command failed.
-func (t *terminal) report(err error, code int) {
+func (t *terminal) report(err error) {
 	var as exitAs
-	if err == nil || errors.Is(err, errSilent) || errors.As(err, &as) {
+	if err == nil || errors.Is(err, errSilent) || errors.Is(err, syscall.EPIPE) || errors.As(err, &as) {
 		return
 	}
 	t.complain(err)
@@ -133,6 +136,10 @@ func interruption(ctx context.Context) interrupt {
 	return i
 }
 
+// sameInterrupt is how close together two signals mean one: timeout(1) signals
+// both its child and its process group, which the child is in.
+const sameInterrupt = 200 * time.Millisecond
+
 // interruptible is a context that ends with the first signal that asks vm to
 // end; the second ends vm at once. Signals that vm was started without (nohup)
 // stay ignored. A closed pipe is a write error here, not the end, so that the
@@ -150,7 +157,12 @@ func interruptible() (ctx context.Context, stop func()) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
 		cancel(interrupt{<-signals})
-		os.Exit(interrupt{<-signals}.code())
+		first := time.Now()
+		for s := range signals {
+			if time.Since(first) > sameInterrupt {
+				os.Exit(interrupt{s}.code())
+			}
+		}
 	}()
 	return ctx, func() { signal.Stop(signals); cancel(nil) }
 }

@@ -39,12 +39,12 @@ func run(args []string) int {
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	t.status.end()
-	code := exitCode(ctx, err, cmd)
-	t.report(err, code)
-	return code
+	t.report(err)
+	return exitCode(ctx, err, cmd)
 }
 
 func rootCommand(t *terminal) *cobra.Command {
+	cobra.EnableCommandSorting = false
 	root := &cobra.Command{
 		Use:   "vm",
 		Short: "Run code in sandboxes",
