@@ -46,10 +46,10 @@ func lookEnv(env []string, key string) string {
 }
 
 // explain says for a person why a program that is there did not start.
-func explain(name, path string, err error) error {
+func explain(name string, err error) error {
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		return fmt.Errorf("%s: the interpreter or loader that %s names is not in this VM", name, path)
+		return fmt.Errorf("%s: the interpreter or loader that it names is not in this VM", name)
 	case errors.Is(err, unix.ENOEXEC):
 		return fmt.Errorf("%s: not a program of this machine's kind, nor a script that names its interpreter", name)
 	}

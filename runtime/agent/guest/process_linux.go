@@ -120,10 +120,6 @@ func (p *process) outlive() {
 // free gives the supervisor back.
 func (p *process) free() {
 	p.leave()
-	if p.end.Retire {
-		p.worker.dismiss()
-		return
-	}
 	p.machine.release(p.worker)
 }
 

@@ -75,7 +75,7 @@ func (m *machine) Start(p Program) (Process, error) {
 	c := &command{Path: path, Argv: p.Argv, Env: p.Env, Dir: p.Dir, User: u, FileSize: p.FileSize}
 	proc := &process{machine: m, watchMemory: p.WatchMemory, before: m.counters()}
 	if err := m.start(proc, c); err != nil {
-		return nil, explain(p.Argv[0], path, err)
+		return nil, explain(p.Argv[0], err)
 	}
 	return proc, nil
 }
@@ -169,11 +169,11 @@ func (m *machine) refill() {
 	})
 }
 
-// release gives a supervisor back that is free for another program.
+// release takes a supervisor back that has nothing left to supervise.
 func (m *machine) release(w *worker) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || len(m.idle) >= spares {
+	if m.closed || w.spent || len(m.idle) >= spares {
 		w.dismiss()
 		return
 	}

@@ -32,7 +32,6 @@ func Supervise() error {
 type supervisor struct {
 	control control
 	oom     *oomScore
-	limited bool // RLIMIT_FSIZE was lowered for good
 
 	seq      int
 	leader   int    // pid while it lives, else 0
@@ -147,7 +146,6 @@ func (s *supervisor) start(d delivery) error {
 		var errno unix.Errno
 		errors.As(err, &errno)
 		s.usage.Errno = errno
-		s.usage.Retire = s.limited
 		return s.tell("failed")
 	}
 	s.leader, s.busy = pid, true
@@ -157,11 +155,15 @@ func (s *supervisor) start(d delivery) error {
 // fork is the one fork and exec that a run costs. What Go's fork cannot set for
 // the child alone is set here and taken back.
 func (s *supervisor) fork(c *command, fds []int) (int, error) {
-	if err := s.limitFiles(c.FileSize); err != nil {
+	unlimit, err := limitFiles(c.FileSize)
+	if err != nil {
 		return 0, err
 	}
 	s.oom.raise()
-	defer s.oom.restore()
+	defer func() {
+		s.oom.restore()
+		s.usage.Retire = !unlimit()
+	}()
 	sys := &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL}
 	if c.User != nil {
 		sys.Credential = c.User.credential()
@@ -174,18 +176,22 @@ func (s *supervisor) fork(c *command, fds []int) (int, error) {
 	})
 }
 
-// limitFiles sets RLIMIT_FSIZE of this process, which a program inherits. It
-// cannot be raised again without privilege: then the supervisor retires.
-func (s *supervisor) limitFiles(size int64) error {
-	if size == 0 && !s.limited {
-		return nil
+// limitFiles bounds the size of files that this process, and a program that
+// inherits it, may write. To undo that takes privilege: undo reports whether it
+// could.
+func limitFiles(size int64) (undo func() bool, err error) {
+	if size == 0 {
+		return func() bool { return true }, nil
 	}
-	limit := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
-	if size > 0 {
-		limit = unix.Rlimit{Cur: uint64(size), Max: uint64(size)}
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &before); err != nil {
+		return nil, err
 	}
-	s.limited = size > 0
-	return unix.Setrlimit(unix.RLIMIT_FSIZE, &limit)
+	limit := min(uint64(size), before.Max)
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: limit, Max: limit}); err != nil {
+		return nil, err
+	}
+	return func() bool { return unix.Setrlimit(unix.RLIMIT_FSIZE, &before) == nil }, nil
 }
 
 // reaped collects what has ended, and tells when that was the program.
@@ -202,7 +208,6 @@ func (s *supervisor) reaped() error {
 	s.exit = nil
 	s.usage.Alone = alone
 	s.busy = !alone
-	s.usage.Retire = s.limited && unix.Geteuid() != 0
 	return s.tell("exited")
 }
 

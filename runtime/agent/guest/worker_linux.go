@@ -18,6 +18,7 @@ type worker struct {
 	reaper  *reaper
 	gone    <-chan struct{} // closed when the process was reaped
 	seq     int             // of the program started last
+	spent   bool            // not fit for another program
 	fall    sync.Once
 }
 
@@ -77,6 +78,7 @@ func (w *worker) hear() (report, error) {
 	if _, err := w.control.receive(&r); err != nil {
 		return report{}, fmt.Errorf("%w: %w", errSupervisor, err)
 	}
+	w.spent = w.spent || r.Retire
 	return r, nil
 }
 
