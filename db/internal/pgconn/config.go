@@ -144,8 +144,8 @@ func (c *Config) Patient(limit time.Duration) *Config {
 	return &patient
 }
 
-// Address of the server, for a person.
-func (c *Config) Address() string { return c.address }
+// Endpoint is what to dial: "tcp" and host:port, or "unix" and the socket.
+func (c *Config) Endpoint() (network, address string) { return c.network, c.address }
 
 // driver returns pgdriver's form of the configuration. TLS is not in it: dial
 // has done that before pgdriver sees the connection.
