@@ -60,7 +60,7 @@ func validate(spec runtime.Spec) error {
 }
 
 // containerConfig is what runs in a machine's container.
-func containerConfig(spec runtime.Spec, held runtime.Enforcement, now time.Time) (*container.Config, error) {
+func containerConfig(spec runtime.Spec, held runtime.Enforcement, e engine, now time.Time) (*container.Config, error) {
 	config := guest.Config{
 		InheritEnv: true,
 		UID:        sandboxUser,
@@ -73,7 +73,8 @@ func containerConfig(spec runtime.Spec, held runtime.Enforcement, now time.Time)
 	for key, value := range spec.Env {
 		config.Env = append(config.Env, key+"="+value)
 	}
-	if held.Disk == runtime.Hard {
+	// On btrfs statfs(2) tells the free space of all containers together.
+	if held.Disk == runtime.Hard && e.storage != "btrfs" {
 		config.DiskPath = "/"
 	}
 	encoded, err := json.Marshal(config)

@@ -73,7 +73,7 @@ func (d *Driver) createContainer(ctx context.Context, spec runtime.Spec, e engin
 		return "", err
 	}
 	held := e.enforcement()
-	config, err := containerConfig(spec, held, time.Now())
+	config, err := containerConfig(spec, held, e, time.Now())
 	if err != nil {
 		return "", err
 	}

@@ -98,7 +98,7 @@ func TestEmptyAgentVolumeIsFilled(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	config, err := containerConfig(spec, e.enforcement(), started)
+	config, err := containerConfig(spec, e.enforcement(), e, started)
 	if err != nil {
 		t.Fatal(err)
 	}
