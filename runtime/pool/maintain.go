@@ -12,29 +12,25 @@ import (
 
 // Intervals of a serving process's upkeep.
 const (
-	sweepInterval = 5 * time.Second
-	sweepLease    = 3 * sweepInterval // a dead holder is replaced after this
-	sweepName     = "sweep"
+	sweepInterval     = 5 * time.Second
+	sweepLease        = 3 * sweepInterval // a dead holder is replaced after this
+	reconcileInterval = time.Minute
+	sweepName         = "sweep"
 )
 
-// Maintain keeps the pool in order until the pool is closed: it recovers,
-// reconciles and sweeps, now and at intervals. Of all processes on one database
-// only the holder of a lease does the work.
+// Maintain keeps the pool in order until the pool is closed: it recovers what
+// dead processes left at once, then sweeps and reconciles at intervals. Of all
+// processes on one database only the holder of a lease sweeps.
 func (p *Pool) Maintain() {
 	p.goBackground(func(ctx context.Context) {
+		if err := p.Recover(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("recovery failed; it is tried again", "error", err)
+		}
 		tick := time.NewTicker(sweepInterval)
 		defer tick.Stop()
-		reconciled := false
+		var reconciled time.Time
 		for {
-			mine, err := p.store.TakeLease(ctx, sweepName, runtime.Self().String(), sweepLease)
-			if err == nil && mine {
-				if !reconciled {
-					err = p.Reconcile(ctx)
-					reconciled = err == nil
-				}
-				err = errors.Join(err, p.Sweep(ctx))
-			}
-			if err != nil && ctx.Err() == nil {
+			if err := p.maintainOnce(ctx, &reconciled); err != nil && ctx.Err() == nil {
 				p.log.Warn("upkeep failed; it is tried again", "error", err)
 			}
 			select {
@@ -45,6 +41,23 @@ func (p *Pool) Maintain() {
 			}
 		}
 	})
+}
+
+// maintainOnce sweeps, when it is this process's turn, and reconciles when that
+// was last done too long ago. An engine may still finish what a process asked
+// for that died meanwhile, so once is not enough.
+func (p *Pool) maintainOnce(ctx context.Context, reconciled *time.Time) error {
+	mine, err := p.store.TakeLease(ctx, sweepName, runtime.Self().String(), sweepLease)
+	if err != nil || !mine {
+		return err
+	}
+	if time.Since(*reconciled) >= reconcileInterval {
+		if err := p.Reconcile(ctx); err != nil {
+			return err
+		}
+		*reconciled = time.Now()
+	}
+	return p.Sweep(ctx)
 }
 
 func (p *Pool) releaseSweep(ctx context.Context) {

@@ -153,7 +153,17 @@ func (r *rig) clean(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("vm delete --all: %v\n%s", err, out)
 	}
-	for _, leftover := range r.leftovers(ctx, t) {
+	// An engine may still be finishing what a killed server had asked for.
+	left := r.leftovers(ctx, t)
+	for range 10 {
+		if len(left) == 0 {
+			break
+		}
+		time.Sleep(time.Second)
+		r.vm(t, "gc")
+		left = r.leftovers(ctx, t)
+	}
+	for _, leftover := range left {
 		t.Errorf("left over: %s", leftover)
 	}
 	if t.Failed() {
