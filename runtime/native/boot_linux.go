@@ -14,7 +14,6 @@ import (
 	"github.com/itechsmart/vm/runtime"
 	"github.com/itechsmart/vm/runtime/agent/guest"
 	"github.com/itechsmart/vm/runtime/native/internal/mount"
-	"github.com/itechsmart/vm/runtime/native/internal/tree"
 	"github.com/itechsmart/vm/runtime/native/sandbox"
 )
 
@@ -162,6 +161,7 @@ func (b *booting) plan() (sandbox.Plan, error) {
 			Env: r.environment(), UID: sandboxID, GID: sandboxID, Home: r.Base.Home,
 			AllowRoot:  id.manyIDs && r.Spec.Image != "",
 			CgroupRoot: cgroupMount,
+			StopGrace:  time.Hour, // Stop ends it sooner
 		},
 	}
 	for _, path := range r.Base.Binds {
@@ -272,13 +272,7 @@ func (b *booting) mapOwners() {
 // prepareLayer makes the folders that hold the machine's files, and at the first
 // start the few files that are its own.
 func prepareLayer(f folder, r *record, id identity) error {
-	// The overlay leaves a mark in its work folder that forbids a second use
-	// after a volatile first one, since files may be lost when the host crashed
-	// in between. These files may.
-	if err := tree.Remove(f.work()); err != nil {
-		return fmt.Errorf("clear the work folder: %w", err)
-	}
-	if err := os.MkdirAll(f.work(), 0o700); err != nil {
+	if err := os.MkdirAll(f.layer(), 0o700); err != nil {
 		return fmt.Errorf("make the layer: %w", err)
 	}
 	if _, err := os.Lstat(f.upper()); !errors.Is(err, fs.ErrNotExist) {

@@ -49,17 +49,20 @@ func agentProgram(t *testing.T) string {
 	return path
 }
 
-var builtAgent = sync.OnceValues(func() (string, error) { return buildProgram("vm-agent", "github.com/itechsmart/vm/cmd/vm-agent") })
+var builtAgent = onceProgram("vm-agent", "github.com/itechsmart/vm/cmd/vm-agent")
 
 // programs is where TestMain keeps what tests build.
 var programs string
 
-func buildProgram(name, source string) (string, error) {
-	path := filepath.Join(programs, name)
-	build := exec.Command("go", "build", "-tags", "vmagent", "-o", path, source)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	build.Stderr = os.Stderr
-	return path, build.Run()
+// onceProgram returns a function that builds a program at its first call.
+func onceProgram(name, source string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		path := filepath.Join(programs, name)
+		build := exec.Command("go", "build", "-trimpath", "-tags", "vmagent", "-ldflags", "-s -w", "-o", path, source)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build.Stderr = os.Stderr
+		return path, build.Run()
+	})
 }
 
 func TestMain(m *testing.M) {

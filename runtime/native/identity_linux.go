@@ -111,8 +111,8 @@ func subordinate(self owner) (identity, error) {
 	return identity{
 		manyIDs: true, helpers: true,
 		uids: around(uidBase, self.uid), gids: around(gidBase, self.gid),
-		root:    owner{uidBase, gidBase},
-		sandbox: self,
+		// It can give files to nobody else.
+		root: self, sandbox: self,
 	}, nil
 }
 

@@ -1,16 +1,12 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"os"
-	"os/signal"
 	goruntime "runtime"
-	"strconv"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,56 +31,11 @@ func becomeGuest(plan Plan, control *os.File, messages *json.Encoder) error {
 	if err := unix.Close(PlanFD); err != nil {
 		return err
 	}
-	terminate := make(chan os.Signal, 1)
-	signal.Notify(terminate, unix.SIGTERM)
 	if err := messages.Encode(Message{Ready: true}); err != nil {
 		return fmt.Errorf("tell the driver: %w", err)
 	}
 	_ = control.Close()
-
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	served := make(chan error, 1)
-	go func() { served <- guest.Serve(ctx, listener, plan.Guest) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("the guest ended: %w", err)
-	case <-terminate:
-		endPrograms()
-		cancel()
-		return <-served
-	}
-}
-
-// endPrograms asks every program in the machine to end and returns when all
-// have. How long it may wait is the driver's affair: it kills this process when
-// the grace is over.
-func endPrograms() {
-	const poll = 5 * time.Millisecond
-	_ = unix.Kill(-1, unix.SIGTERM) // all but this process; an error says that there is none
-	for programsRun() {
-		time.Sleep(poll)
-	}
-}
-
-// programsRun reports whether the machine has processes besides the guest and
-// its supervisors, which heed no signal and end with it.
-func programsRun() bool {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return false
-	}
-	supervisor := []byte("vm-agent\x00supervise\x00")
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == os.Getpid() {
-			continue
-		}
-		// Empty for one that has ended and was not waited for yet.
-		command, err := os.ReadFile("/proc/" + e.Name() + "/cmdline")
-		if err == nil && len(command) > 0 && !bytes.HasPrefix(command, supervisor) {
-			return true
-		}
-	}
-	return false
+	// On SIGTERM it ends its programs and returns. How long those may take is
+	// the driver's affair: it kills this process when the grace is over.
+	return guest.Serve(context.Background(), listener, plan.Guest)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	goruntime "runtime"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,12 +41,15 @@ func Run(args []string) error {
 	return err
 }
 
+// readPlan leaves descriptor and offset as they are: both lives read it.
 func readPlan() (Plan, error) {
-	// Both lives read it; the file offset is shared between them.
-	file := os.NewFile(PlanFD, "plan")
-	raw, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<30))
-	if err != nil {
-		return Plan{}, fmt.Errorf("read the plan: %w", err)
+	var stat unix.Stat_t
+	if err := unix.Fstat(PlanFD, &stat); err != nil {
+		return Plan{}, fmt.Errorf("find the plan: %w", err)
+	}
+	raw := make([]byte, stat.Size)
+	if n, err := unix.Pread(PlanFD, raw, 0); err != nil || n < len(raw) {
+		return Plan{}, fmt.Errorf("read %d bytes of the plan's %d: %w", n, len(raw), err)
 	}
 	var plan Plan
 	if err := json.Unmarshal(raw, &plan); err != nil {
@@ -137,6 +139,7 @@ func execGuest(agent *os.File) error {
 		return fmt.Errorf("mark descriptors to be closed: %w", err)
 	}
 	path := fmt.Sprintf("/proc/self/fd/%d", agent.Fd())
-	err := syscall.Exec(path, []string{"vm-agent", "sandbox", guestStage}, []string{"PATH=/usr/bin:/bin"})
+	err := unix.Exec(path, []string{"vm-agent", "sandbox", guestStage}, []string{"PATH=/usr/bin:/bin"})
+	goruntime.KeepAlive(agent) // or it might be closed before
 	return fmt.Errorf("start the guest: %w", err)
 }

@@ -6,9 +6,12 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/itechsmart/vm/runtime/native/internal/tree"
 )
 
-// Layers of an overlay, as folders. Upper and Work are on one file system.
+// Layers of an overlay, as folders. Upper and Work are on one file system; Work
+// is made anew each time.
 type Layers struct {
 	Lower []string `json:"lower"` // the uppermost first
 	Upper string   `json:"upper"`
@@ -53,6 +56,9 @@ func Overlay(l Layers) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := freshWork(l.Work); err != nil {
+		return nil, err
+	}
 	work, err := name(l.Work)
 	if err != nil {
 		return nil, err
@@ -68,4 +74,17 @@ func Overlay(l Layers) (*os.File, error) {
 		options = append(options, Option{"userxattr", ""})
 	}
 	return New("overlay", NoSUID|NoDev, options...)
+}
+
+// freshWork empties a work folder. The kernel marks that of a volatile overlay so
+// that it is not used again, since files may have been lost if the host crashed
+// in between. These files may.
+func freshWork(path string) error {
+	if err := tree.Remove(path); err != nil {
+		return fmt.Errorf("clear the work folder: %w", err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return fmt.Errorf("make the work folder: %w", err)
+	}
+	return nil
 }
