@@ -13,7 +13,9 @@ import (
 	"github.com/itechsmart/vm/runtime/lang"
 )
 
-// LanguageID is the id to give Language in a table: lang.New(map[string]lang.Override{fake.LanguageID: fake.Language}).
+// LanguageID is the id to give Language in a table:
+//
+//	lang.New(map[string]lang.Override{fake.LanguageID: fake.Language})
 const LanguageID = "probe"
 
 // Language is a row for scripts that fake machines can run. A line is a command:

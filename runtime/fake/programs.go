@@ -11,19 +11,15 @@ import (
 )
 
 // programs of every machine, by name.
-var programs map[string]program
-
-func init() { // not in the declaration: probe looks into it, in a way
-	programs = map[string]program{
-		"true":          func(*process, []string) int { return 0 },
-		"false":         func(*process, []string) int { return 1 },
-		"echo":          echo,
-		"cat":           cat,
-		"sleep":         sleep,
-		"exit":          exit,
-		"print-forever": printForever,
-		"probe":         probe,
-	}
+var programs = map[string]program{
+	"true":          func(*process, []string) int { return 0 },
+	"false":         func(*process, []string) int { return 1 },
+	"echo":          echo,
+	"cat":           cat,
+	"sleep":         sleep,
+	"exit":          exit,
+	"print-forever": printForever,
+	"probe":         probe,
 }
 
 // fail says why on standard error.

@@ -1,12 +1,13 @@
 // Package lang is the language table: how code of each language is placed, built
 // and run inside a VM, and where its toolchain comes from.
 //
-// A language is one row (rows.go) and its test programs (testdata/ID). Users add
-// rows and change them in their configuration (Override).
+// A language is one row (rows.go) and its test programs (langtest/testdata/ID).
+// Users add rows and change them in their configuration (Override).
 package lang
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/itechsmart/vm/runtime"
@@ -101,7 +102,7 @@ func (l Language) HostCommands(version string) ([][]string, error) {
 			continue
 		}
 		programs := l.programs(template[0], version)
-		if len(needed) == 0 || !equal(needed[0], programs) {
+		if len(needed) == 0 || !slices.Equal(needed[0], programs) {
 			needed = append(needed, programs)
 		}
 	}
@@ -116,5 +117,3 @@ func (l Language) programs(first, version string) []string {
 	}
 	return strings.Split(first, "|")
 }
-
-func equal(a, b []string) bool { return strings.Join(a, "|") == strings.Join(b, "|") }

@@ -89,7 +89,7 @@ func (l Language) check() error {
 	if l.Image != "" && (!imagePattern.MatchString(l.Image) || strings.Count(l.Image, "%") != strings.Count(l.Image, "%s") || strings.Count(l.Image, "%s") > 1) {
 		return fmt.Errorf("image: %q is no image reference; %%s may stand once, for the version", l.Image)
 	}
-	if strings.Contains(l.Image, "%s") && !version.MatchString(l.DefaultVersion) {
+	if strings.Contains(l.Image, "%s") && !versionPattern.MatchString(l.DefaultVersion) {
 		return errors.New("defaultVersion: must be given, such as 1.0, because the image has a place for it")
 	}
 	if l.Versioned != "" && strings.Count(l.Versioned, "%s") != 1 {
