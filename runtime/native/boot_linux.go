@@ -130,6 +130,9 @@ func (b *booting) launch() error {
 	if l.listener, err = b.keep(listen(b.folder)); err != nil {
 		return err
 	}
+	if l.stop, err = b.keep(stopPipe(b.folder)); err != nil {
+		return err
+	}
 	l.console, err = b.keep(os.OpenFile(b.folder.console(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600))
 	if err != nil {
 		return fmt.Errorf("open the console log: %w", err)
@@ -316,6 +319,19 @@ func listen(f folder) (*os.File, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the guest's socket: %w", err)
+	}
+	return file, nil
+}
+
+// stopPipe opens the pipe that ends the machine, for both ways so that it never
+// comes to its end by itself.
+func stopPipe(f folder) (*os.File, error) {
+	if err := unix.Mkfifo(f.stop(), 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make the stop pipe: %w", err)
+	}
+	file, err := os.OpenFile(f.stop(), os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the stop pipe: %w", err)
 	}
 	return file, nil
 }

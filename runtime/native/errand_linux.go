@@ -27,7 +27,7 @@ func (d *Driver) errand(ctx context.Context, plan sandbox.Plan) (int64, error) {
 	}
 	defer func() { _ = agent.Close() }()
 	plan.BecomeRoot = h.identity.manyIDs
-	helper, err := launch{identity: h.identity, agent: agent, plan: plan, listener: null, console: null}.start()
+	helper, err := launch{identity: h.identity, agent: agent, plan: plan, listener: null, stop: null, console: null}.start()
 	if err != nil {
 		return 0, err
 	}

@@ -36,6 +36,7 @@ type launch struct {
 	plan     sandbox.Plan
 	mounts   []*os.File // detached ones, in the order of the plan's numbers
 	listener *os.File
+	stop     *os.File
 	console  *os.File
 	cgroup   *os.File // version 2 cgroup to start in, or nil
 }
@@ -54,7 +55,7 @@ func (l launch) start() (*child, error) {
 	}
 	defer func() { _ = theirs.Close() }()
 
-	files := append([]*os.File{nil, l.console, l.console, plan, l.listener, theirs}, l.mounts...)
+	files := append([]*os.File{nil, l.console, l.console, plan, l.listener, theirs, l.stop}, l.mounts...)
 	// By descriptor: the way to the program may be closed to the machine's user.
 	program := fmt.Sprintf("/proc/self/fd/%d", len(files))
 	files = append(files, l.agent)

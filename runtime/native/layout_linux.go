@@ -16,6 +16,7 @@ import (
 //	native/<machine>/boot.log      steps of its making, with times
 //	native/<machine>/console.log   what its guest printed
 //	native/<machine>/agent.sock    where its guest listens
+//	native/<machine>/stop          a pipe that ends it; see package sandbox
 //	native/<machine>/volume.ext4   its disk, when it has one of its own
 //	native/<machine>/volume        its disk's root, or in place of a disk
 //	  …/layers/0001/{upper,work}   its files
@@ -37,6 +38,7 @@ func (f folder) record() string  { return filepath.Join(string(f), "machine.json
 func (f folder) boot() string    { return filepath.Join(string(f), "boot.log") }
 func (f folder) console() string { return filepath.Join(string(f), "console.log") }
 func (f folder) socket() string  { return filepath.Join(string(f), "agent.sock") }
+func (f folder) stop() string    { return filepath.Join(string(f), "stop") }
 func (f folder) disk() string    { return filepath.Join(string(f), "volume.ext4") }
 func (f folder) volume() string  { return filepath.Join(string(f), "volume") }
 

@@ -30,21 +30,32 @@ func (d *Driver) Stop(ctx context.Context, ref runtime.Ref, grace time.Duration)
 		return nil
 	}
 	if r.state() == runtime.Running && grace > 0 {
-		if err := askToEnd(ctx, r.init(), grace); err != nil {
+		if err := askToEnd(ctx, f, r.init(), grace); err != nil {
 			return err
 		}
 	}
 	return d.halt(f, &r)
 }
 
-// askToEnd has every process of the machine told to end, and returns when they
+// askToEnd has every program of the machine told to end, and returns when they
 // have, or the grace is over.
-func askToEnd(ctx context.Context, init runtime.Owner, grace time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, grace)
+func askToEnd(ctx context.Context, f folder, init runtime.Owner, grace time.Duration) error {
+	pipe, err := os.OpenFile(f.stop(), os.O_WRONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ENXIO) {
+		return nil // nobody has the other end: it has just ended
+	}
+	if err != nil {
+		return fmt.Errorf("ask the machine to end: %w", err)
+	}
+	defer func() { _ = pipe.Close() }()
+	if _, err := pipe.Write([]byte{'s'}); err != nil {
+		return fmt.Errorf("ask the machine to end: %w", err)
+	}
+	patience, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
-	err := endProcess(ctx, init, unix.SIGTERM)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil
+	err = onProcess(init, func(fd int) error { return awaitEnd(patience, fd, init.PID) })
+	if patience.Err() != nil {
+		return ctx.Err() // of the caller; that the grace is over is no error
 	}
 	return err
 }
@@ -62,7 +73,7 @@ func (d *Driver) halt(f folder, r *record) error {
 func (d *Driver) release(r record) error {
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
-	if err := endProcess(ctx, r.init(), unix.SIGKILL); err != nil {
+	if err := endProcess(ctx, r.init()); err != nil {
 		return err
 	}
 	return d.cgroupOf(r).remove()
@@ -77,9 +88,19 @@ func (d *Driver) cgroupOf(r record) machineCgroup {
 	return h.cgroups.of(r.Spec.Ref)
 }
 
-// endProcess signals a process and waits until it has ended. Its namespaces, and
+// endProcess kills a process and waits until it has ended. Its namespaces, and
 // with them all processes and mounts in them, have gone before it.
-func endProcess(ctx context.Context, process runtime.Owner, signal unix.Signal) error {
+func endProcess(ctx context.Context, process runtime.Owner) error {
+	return onProcess(process, func(fd int) error {
+		if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("end the machine's process %d: %w", process.PID, err)
+		}
+		return awaitEnd(ctx, fd, process.PID)
+	})
+}
+
+// onProcess calls do with a pidfd, unless the process has ended.
+func onProcess(process runtime.Owner, do func(fd int) error) error {
 	if process.Gone() {
 		return nil
 	}
@@ -95,10 +116,7 @@ func endProcess(ctx context.Context, process runtime.Owner, signal unix.Signal) 
 	if process.Gone() {
 		return nil
 	}
-	if err := unix.PidfdSendSignal(fd, signal, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("end the machine's process %d: %w", process.PID, err)
-	}
-	return awaitEnd(ctx, fd, process.PID)
+	return do(fd)
 }
 
 // awaitEnd waits until the process of a pidfd has ended.

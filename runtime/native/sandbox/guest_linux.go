@@ -22,6 +22,10 @@ func becomeGuest(plan Plan, control *os.File, messages *json.Encoder) error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("close the guest to others: %w", err)
 	}
+	if err := unix.SetNonblock(StopFD, true); err != nil {
+		return fmt.Errorf("listen for the end: %w", err)
+	}
+	stop := os.NewFile(StopFD, "stop")
 	file := os.NewFile(ListenerFD, "listener")
 	listener, err := net.FileListener(file)
 	if err != nil {
@@ -35,7 +39,14 @@ func becomeGuest(plan Plan, control *os.File, messages *json.Encoder) error {
 		return fmt.Errorf("tell the driver: %w", err)
 	}
 	_ = control.Close()
-	// On SIGTERM it ends its programs and returns. How long those may take is
-	// the driver's affair: it kills this process when the grace is over.
-	return guest.Serve(context.Background(), listener, plan.Guest)
+	// How long programs may take to end is the driver's affair: it kills this
+	// process when the grace is over.
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		if _, err := stop.Read(make([]byte, 1)); err == nil {
+			cancel()
+		}
+	}()
+	return guest.Serve(ctx, listener, plan.Guest)
 }

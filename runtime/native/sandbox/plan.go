@@ -9,7 +9,10 @@
 //	5  host ⇄ sandbox  one byte "go" from the host, once user ids are mapped;
 //	                   then Messages from the sandbox, the last of them Ready or
 //	                   Error, and end of file
-//	6…                 detached mounts that the plan names by number
+//	6  host → sandbox  a pipe with a name; a byte in it tells the guest to end its
+//	                   programs and itself. A signal would not do: where the
+//	                   machine has one user, its programs could send it.
+//	7…                 detached mounts that the plan names by number
 package sandbox
 
 import (
@@ -21,7 +24,8 @@ const (
 	PlanFD     = 3
 	ListenerFD = 4
 	ControlFD  = 5
-	MountFD    = 6 // the first of the detached mounts
+	StopFD     = 6
+	MountFD    = 7 // the first of the detached mounts
 
 	Go = 'g'
 )

@@ -130,7 +130,7 @@ func configureHost(name string) error {
 // execGuest starts the second life from the agent's read-only mount. Only the
 // descriptors that it needs survive.
 func execGuest(agent *os.File) error {
-	for fd := PlanFD; fd <= ControlFD; fd++ {
+	for fd := PlanFD; fd < MountFD; fd++ {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
 			return fmt.Errorf("keep descriptor %d: %w", fd, err)
 		}
