@@ -2,6 +2,7 @@ package show
 
 import (
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -82,19 +83,21 @@ func writeRow(out *strings.Builder, p Palette, columns []Column, widths []int, r
 
 // fit is each column's width; -1 for one that is left out.
 func fit(columns []Column, rows [][]Cell, width int) []int {
-	widths := make([]int, len(columns))
+	natural := make([]int, len(columns))
 	for i, c := range columns {
-		widths[i] = Width(c.Title)
+		natural[i] = Width(c.Title)
 		for _, row := range rows {
-			widths[i] = max(widths[i], Width(row[i].Text))
+			natural[i] = max(natural[i], Width(row[i].Text))
 		}
 	}
-	if width <= 0 {
-		return widths
+	for {
+		widths := slices.Clone(natural)
+		for width > 0 && shorten(columns, widths, total(widths)-width) {
+		}
+		if width <= 0 || total(widths) <= width || !drop(columns, natural) {
+			return widths
+		}
 	}
-	for shorten(columns, widths, total(widths)-width) || drop(columns, widths, total(widths)-width) {
-	}
-	return widths
 }
 
 func total(widths []int) int {
@@ -132,16 +135,15 @@ func shorten(columns []Column, widths []int, over int) bool {
 }
 
 // drop leaves out the column that matters least.
-func drop(columns []Column, widths []int, over int) bool {
+func drop(columns []Column, widths []int) bool {
 	least := -1
 	for i, c := range columns {
 		if c.Drop > 0 && widths[i] >= 0 && (least < 0 || c.Drop > columns[least].Drop) {
 			least = i
 		}
 	}
-	if over <= 0 || least < 0 {
-		return false
+	if least >= 0 {
+		widths[least] = -1
 	}
-	widths[least] = -1
-	return true
+	return least >= 0
 }

@@ -47,6 +47,9 @@ func coarse(d time.Duration) string {
 
 // Span says how long something took, to about two digits.
 func Span(d time.Duration) string {
+	if d >= 9950*time.Millisecond { // what rounds to 10 has no decimals
+		d = d.Round(time.Second)
+	}
 	switch {
 	case d < time.Millisecond:
 		return fmt.Sprintf("%d µs", d.Microseconds())
@@ -55,7 +58,7 @@ func Span(d time.Duration) string {
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
+		return fmt.Sprintf("%.0f s", d.Seconds())
 	case d < time.Hour:
 		return pair(int(d.Minutes()), "min", int(d.Seconds())%60, "s")
 	}
@@ -74,6 +77,9 @@ func Seconds(s float64) string { return Span(time.Duration(s * float64(time.Seco
 
 // Size is an amount of MiB in the unit that reads best.
 func Size(mib float64) string {
+	if mib >= 1 {
+		mib = math.Round(mib*10) / 10
+	}
 	switch {
 	case mib == 0:
 		return "0"
