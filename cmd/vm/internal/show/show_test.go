@@ -139,7 +139,7 @@ func TestSpan(t *testing.T) {
 		1300 * time.Millisecond:   "1.3 s",
 		9960 * time.Millisecond:   "10 s",
 		9990 * time.Millisecond:   "10 s",
-		59900 * time.Millisecond:  "59 s",
+		59900 * time.Millisecond:  "1 min",
 		time.Minute:               "1 min",
 		125 * time.Second:         "2 min 5 s",
 		3*time.Hour + time.Minute: "3 h 1 min",
