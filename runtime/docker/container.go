@@ -27,8 +27,8 @@ const (
 )
 
 // agentPids is what the process limit of a container has over Limits.Pids. The
-// kernel counts threads: the agent, the supervisor of every run and the bridge of every
-// stream are Go programs of up to a dozen threads each.
+// kernel counts threads: the agent, the supervisor of every run and the bridge
+// of every stream are Go programs of up to a dozen threads each.
 const agentPids = 96
 
 // stopGrace is longer than any grace that Stop is given: the engine counts the

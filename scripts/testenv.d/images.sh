@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # Test images made from the distribution's packages, because no public registry
 # may be reachable: itechsmart/base, itechsmart/python, and itechsmart/languages
-# with a toolchain for every language. The engine's data in the cache keeps them, so they are
-# made once.
+# with a toolchain for every language. The engine's data in the cache keeps
+# them, so they are made once.
 
 images_suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-stable}")
 images_base=itechsmart/base:$images_suite
@@ -11,12 +11,15 @@ images_languages=itechsmart/languages:$images_suite
 
 # What the languages need beyond Python, which has an image of its own.
 images_packages=(
-	nodejs node-typescript    # JavaScript, TypeScript
-	default-jdk-headless      # Java
-	golang-go rustc gcc g++   # Go, Rust, C, C++
-	libc6-dev libstd-rust-dev
-	ruby php-cli perl bash lua5.4 r-base-core sqlite3
-	ca-certificates procps
+	nodejs node-typescript             # JavaScript, TypeScript
+	default-jdk-headless               # Java
+	golang-go                          # Go
+	rustc libstd-rust-dev              # Rust
+	gcc g++ libc6-dev                  # C, C++
+	ruby php-cli perl bash lua5.4      # and what their names say
+	r-base-core                        # R
+	sqlite3                            # SQL
+	ca-certificates procps             # what programs expect of a machine
 )
 
 images_up() {
