@@ -12,8 +12,9 @@ import (
 // open: reading one again costs one system call. Those that are not there read
 // as 0, false.
 type cgroup struct {
-	memory, inactive, oom, pids, cpu counter
-	cpuUnit                          time.Duration
+	memory, inactive, oomKills, cpu counter
+	pids, pidsMax, refused          counter // refused: forks that met pidsMax
+	cpuUnit                         time.Duration
 }
 
 // counter is a number in a file: behind a key, or the whole file.
@@ -44,8 +45,10 @@ func openCgroup(root string) *cgroup {
 		return &cgroup{
 			memory:   open("memory.current", ""),
 			inactive: open("memory.stat", "inactive_file"),
-			oom:      open("memory.events", "oom_kill"),
-			pids:     open("pids.events", "max"),
+			oomKills: open("memory.events", "oom_kill"),
+			pids:     open("pids.current", ""),
+			pidsMax:  open("pids.max", ""),
+			refused:  open("pids.events", "max"),
 			cpu:      open("cpu.stat", "usage_usec"),
 			cpuUnit:  time.Microsecond,
 		}
@@ -53,15 +56,17 @@ func openCgroup(root string) *cgroup {
 	return &cgroup{
 		memory:   open("memory/memory.usage_in_bytes", ""),
 		inactive: open("memory/memory.stat", "total_inactive_file"),
-		oom:      open("memory/memory.oom_control", "oom_kill"),
-		pids:     open("pids/pids.events", "max"),
+		oomKills: open("memory/memory.oom_control", "oom_kill"),
+		pids:     open("pids/pids.current", ""),
+		pidsMax:  open("pids/pids.max", ""),
+		refused:  open("pids/pids.events", "max"),
 		cpu:      open("cpuacct/cpuacct.usage", ""),
 		cpuUnit:  time.Nanosecond,
 	}
 }
 
 func (g *cgroup) Close() error {
-	for _, c := range []counter{g.memory, g.inactive, g.oom, g.pids, g.cpu} {
+	for _, c := range []counter{g.memory, g.inactive, g.oomKills, g.cpu, g.pids, g.pidsMax, g.refused} {
 		if c.file != nil {
 			c.file.Close()
 		}

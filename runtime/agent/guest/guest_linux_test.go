@@ -1,8 +1,10 @@
 package guest_test
 
 import (
+	"fmt"
 	"net"
 	"os"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -11,15 +13,23 @@ import (
 	"github.com/itechsmart/vm/runtime/agent/guest"
 )
 
-// TestMain makes the test program its own supervisor, as vm-agent is.
+// TestMain lets the test program be a supervisor or an init, as vm-agent is.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == "supervise" {
-		if err := guest.Supervise(); err != nil {
-			os.Exit(1)
-		}
+	if len(os.Args) == 1 || strings.HasPrefix(os.Args[1], "-") {
+		goleak.VerifyTestMain(m)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	var err error
+	switch os.Args[1] {
+	case "supervise":
+		err = guest.Supervise()
+	case "init":
+		err = beInit()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // newGuest returns a guest in this process.
@@ -72,4 +82,11 @@ func connect(t testing.TB, g *guest.Guest) *agent.Client {
 		<-served
 	})
 	return c
+}
+
+// brief describes a result without flooding the test's log.
+func brief(r agent.Result) string {
+	clip := func(rec agent.Record) string { return fmt.Sprintf("%.200q+%d", rec.Head, rec.Omitted) }
+	return fmt.Sprintf("%s in %s, exit code %d %s, missing %q, after %v: stdout %s, stderr %s",
+		r.Verdict, r.Phase, r.ExitCode, r.Signal, r.Missing, r.Wall, clip(r.Stdout), clip(r.Stderr))
 }

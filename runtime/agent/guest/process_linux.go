@@ -72,6 +72,7 @@ func (p *process) order(o order) {
 	}
 	if (o.Op == "kill" || o.Op == "finish" && !o.Detach) && p.overtime == nil {
 		p.overtime = time.AfterFunc(overthrow, p.worker.destroy)
+		p.worker.wake()
 	}
 	o.Seq = p.worker.seq
 	_ = p.worker.control.send(o) // a dead supervisor is noticed where it is heard
@@ -150,8 +151,8 @@ type counters struct{ oomKills, refusedForks int64 }
 
 func (m *machine) counters() counters {
 	var c counters
-	c.oomKills, _ = m.cgroup.oom.read()
-	c.refusedForks, _ = m.cgroup.pids.read()
+	c.oomKills, _ = m.cgroup.oomKills.read()
+	c.refusedForks, _ = m.cgroup.refused.read()
 	return c
 }
 

@@ -43,7 +43,7 @@ func (r *reaper) fork(path string, argv []string, attr *syscall.ProcAttr) (int, 
 }
 
 // await collects one child, in a process that has others which are not ours. The
-// child stays a zombie until the lock is held, so that kill cannot miss it.
+// child stays a zombie until the lock is held, so that signal cannot miss it.
 func (r *reaper) await(pid int) {
 	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
@@ -57,12 +57,13 @@ func (r *reaper) await(pid int) {
 	r.collectedLocked(pid)
 }
 
-// kill kills a supervisor, unless it was reaped: then its pid may be another's.
-func (r *reaper) kill(pid int) {
+// signal reaches a supervisor, unless it was reaped: then its pid may be
+// another's.
+func (r *reaper) signal(pid int, s unix.Signal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.children[pid] != nil {
-		_ = unix.Kill(pid, unix.SIGKILL)
+		_ = unix.Kill(pid, s)
 	}
 }
 

@@ -328,7 +328,7 @@ func TestCancel(t *testing.T) {
 	defer cancel()
 	res, err := c.Run(ctx, sh("c", "echo begun; exec sleep 1000"), func(agent.Stream, []byte) { cancel() })
 	if err != nil || res.Verdict != agent.Cancelled || string(res.Stdout.Head) != "begun\n" {
-		t.Errorf("got %+v, %v", res, err)
+		t.Errorf("got %s, %v", brief(res), err)
 	}
 	if _, err := c.Run(ctx, sh("d", "true"), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a run begun too late: %v", err)
@@ -356,7 +356,7 @@ func TestSignalAndKill(t *testing.T) {
 		t.Error(err)
 	}
 	if res := <-ended; res.Verdict != agent.Exited || res.ExitCode != 7 || string(res.Stdout.Head) != "\ncaught\n" {
-		t.Errorf("after SIGINT: %+v", res)
+		t.Errorf("after SIGINT: %s", brief(res))
 	}
 
 	ended = ready("kill", "trap '' TERM INT; echo; while :; do sleep 1000; done")
@@ -364,7 +364,7 @@ func TestSignalAndKill(t *testing.T) {
 		t.Error(err)
 	}
 	if res := <-ended; res.Verdict != agent.DiskFull || res.Signal != "SIGKILL" {
-		t.Errorf("after Kill: %+v", res)
+		t.Errorf("after Kill: %s", brief(res))
 	}
 	for _, err := range []error{
 		c.Kill(t.Context(), "kill", agent.Timeout), // has ended: nothing happens
@@ -404,7 +404,7 @@ func TestKillRace(t *testing.T) {
 		if res.Verdict == agent.Exited && res.ExitCode == 0 || res.Verdict == agent.Cancelled && res.ExitCode == 137 {
 			continue
 		}
-		t.Fatalf("got %+v", res)
+		t.Fatalf("got %s", brief(res))
 	}
 }
 
@@ -414,7 +414,7 @@ func TestTimeout(t *testing.T) {
 	run.Timeout = 200 * time.Millisecond
 	res, err := c.Run(t.Context(), run, nil)
 	if err != nil || res.Verdict != agent.Timeout || string(res.Stdout.Head) != "early\n" || res.Wall < run.Timeout {
-		t.Errorf("got %+v, %v", res, err)
+		t.Errorf("got %s, %v", brief(res), err)
 	}
 }
 
@@ -430,7 +430,7 @@ func TestForget(t *testing.T) {
 		t.Error(err)
 	}
 	if res, err := c.Follow(t.Context(), "long", nil); err != nil || res.Verdict != agent.Timeout {
-		t.Errorf("got %+v, %v", res, err)
+		t.Errorf("got %s, %v", brief(res), err)
 	}
 	if err := c.Forget(t.Context(), "long"); err != nil {
 		t.Error(err)
@@ -468,6 +468,6 @@ func TestWatchMemory(t *testing.T) {
 	run.WatchMemory = 64 << 20
 	res, err := c.Run(t.Context(), run, nil)
 	if err != nil || res.Verdict != agent.OutOfMemory || string(res.Stdout.Head) != "before\n" {
-		t.Errorf("got %+v, %v", res, err)
+		t.Errorf("got %s, %v", brief(res), err)
 	}
 }

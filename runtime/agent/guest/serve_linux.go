@@ -76,21 +76,33 @@ func own(r *reaper, stop func()) error {
 	return nil
 }
 
-// Terminate asks every program to end, and kills those that do not within grace.
-// New runs are refused. It returns when all have ended.
+// lastWords is how long clients have to take what a guest that ends still owes.
+const lastWords = time.Second
+
+// Terminate asks every program to end, kills those that do not within grace, and
+// gives the clients a moment to hear of it. New runs are refused.
 func (g *Guest) Terminate(grace time.Duration) {
 	for _, r := range g.shut() {
 		_ = r.signal(int(unix.SIGTERM)) // one that has ended needs none
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	if !within(grace, &g.lives) {
+		g.killAll()
 		g.lives.Wait()
+	}
+	within(lastWords, &g.handlers)
+}
+
+// within waits for wg, but no longer than limit, and reports whether it is done.
+func within(limit time.Duration, wg *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wg.Wait()
 	}()
 	select {
-	case <-ended:
-	case <-time.After(grace):
-		g.killAll()
-		<-ended
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
 	}
 }

@@ -248,7 +248,7 @@ func (s *supervisor) tell(op string) error {
 const (
 	// killPatience bounds the time for a tree to die: only what hangs in the
 	// kernel takes longer, and nothing ends that sooner.
-	killPatience = 5 * time.Second
+	killPatience = 3 * time.Second
 	// stopPasses bounds the rounds in which a tree is stopped before it is killed.
 	stopPasses = 32
 )

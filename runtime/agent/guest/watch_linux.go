@@ -18,20 +18,23 @@ const (
 	// glanceEvery is how often the cheap signs are looked at: a full disk, and
 	// refused forks.
 	glanceEvery = 100 * time.Millisecond
-	// forkRefusals in a row, with no glance without one, end the run that has the
-	// most processes: a program that merely meets its limit gives up sooner, a
-	// fork bomb does not.
-	forkRefusals = 5000
-	// forkPersistence ends it too: refused at every glance for so long.
-	forkPersistence = 2 * time.Second
+	// forkRefusals, while the machine stays near its process limit, end the run
+	// that has the most processes: a program that merely meets the limit gives up
+	// sooner, a fork bomb does not.
+	forkRefusals = 2000
+	// forkInsistence is enough when it stays there for forkPersistence: a bomb
+	// that pauses between its attempts.
+	forkInsistence  = 50
+	forkPersistence = 5 * time.Second
 	// diskFull is the free space, in bytes, below which a disk counts as full.
 	diskFull = 256 << 10
 )
 
 // watch looks after the limits until quit is closed, when nothing runs any more.
 func (m *machine) watch(quit <-chan struct{}) {
-	refused, _ := m.cgroup.pids.read()
-	bomb := bombWatch{first: refused, last: refused}
+	var bomb bombWatch
+	bomb.refused, _ = m.cgroup.refused.read()
+	bomb.since = time.Now()
 	tick := time.NewTimer(m.pace())
 	defer tick.Stop()
 	for glanced := time.Now(); ; tick.Reset(m.pace()) {
@@ -49,7 +52,7 @@ func (m *machine) watch(quit <-chan struct{}) {
 		}
 		glanced = now
 		m.glanceDisk()
-		if refused, ok := m.cgroup.pids.read(); ok && bomb.exploded(refused, now) {
+		if bomb.exploded(m.cgroup, now) {
 			m.killLargest(m.uses(), byThreads, agent.PidsLimit)
 		}
 	}
@@ -57,7 +60,7 @@ func (m *machine) watch(quit <-chan struct{}) {
 
 // watched reports whether there is anything to look after.
 func (m *machine) watched() bool {
-	return m.cgroup.pids.file != nil || m.config.DiskPath != "" || m.counting()
+	return m.cgroup.pidsMax.file != nil || m.config.DiskPath != "" || m.counting()
 }
 
 // counting reports whether processes have to be counted.
@@ -141,25 +144,25 @@ func (m *machine) killLargest(uses []use, by func(use) int64, limit agent.Verdic
 	slices.MaxFunc(uses, func(a, b use) int { return cmp.Compare(by(a), by(b)) }).process.breach(limit)
 }
 
-// bombWatch tells a fork bomb from the counter of refused forks.
+// bombWatch tells a fork bomb by the forks that are refused near the limit.
 type bombWatch struct {
-	first, last int64     // at the last glance without a refusal; at the last glance
-	since       time.Time // refused at every glance since
+	since   time.Time // near the limit at every glance
+	refused int64     // before that
 }
 
-func (b *bombWatch) exploded(refused int64, now time.Time) bool {
-	switch {
-	case refused == b.last:
-		b.first, b.since = refused, time.Time{}
-		return false
-	case b.since.IsZero():
-		b.since = now
-	}
-	b.last = refused
-	if refused-b.first < forkRefusals && now.Sub(b.since) < forkPersistence {
+func (b *bombWatch) exploded(g *cgroup, now time.Time) bool {
+	refused, _ := g.refused.read()
+	count, _ := g.pids.read()
+	limit, ok := g.pidsMax.read()
+	if !ok || count < limit*7/8 {
+		*b = bombWatch{now, refused}
 		return false
 	}
-	b.first, b.since = refused, time.Time{}
+	n := refused - b.refused
+	if n < forkRefusals && (n < forkInsistence || now.Sub(b.since) < forkPersistence) {
+		return false
+	}
+	*b = bombWatch{now, refused}
 	return true
 }
 

@@ -85,17 +85,20 @@ func (w *worker) hear() (report, error) {
 // dismiss lets a supervisor end that has nothing left to supervise.
 func (w *worker) dismiss() { w.control.Close() }
 
+// wake continues a supervisor that its program has stopped, being of one user.
+func (w *worker) wake() { w.reaper.signal(w.pid, unix.SIGCONT) }
+
 // overthrow is how long a supervisor has to kill a tree before it is itself
 // killed, and its tree by the guest: its own patience, and some for a busy
 // machine.
-const overthrow = killPatience + 2*time.Second
+const overthrow = killPatience + time.Second
 
 // destroy kills a supervisor that does not do its work, and what it supervised.
 // It may be repeated, and waits.
 func (w *worker) destroy() {
 	w.fall.Do(func() {
 		w.control.Close()
-		w.reaper.kill(w.pid)
+		w.reaper.signal(w.pid, unix.SIGKILL)
 		<-w.gone
 		w.reaper.purge()
 	})

@@ -1,0 +1,337 @@
+package guest_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/itechsmart/vm/runtime/agent"
+	"github.com/itechsmart/vm/runtime/agent/guest"
+)
+
+// vm is a guest that is the init of a pid namespace, in cgroups of its own.
+type vm struct {
+	t      *testing.T
+	socket string
+	init   *exec.Cmd
+	exited chan error
+}
+
+// plan is what beInit is told.
+type plan struct {
+	Socket string
+	Join   []string // cgroup.procs files
+	UID    int      // run the guest as this user
+	Config guest.Config
+}
+
+// limits of a vm's cgroups; 0 = none.
+type limits struct{ pids, memory int }
+
+// newVM starts a guest as an init. Without privilege for namespaces and cgroups
+// the test is skipped, and fails in CI.
+func newVM(t *testing.T, p plan, l limits) *vm {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		skip(t, "needs root, for namespaces and cgroups")
+	}
+	dir := openDir(t)
+	p.Socket = filepath.Join(dir, "socket")
+	if p.Config.Home == "" {
+		p.Config.Home = filepath.Join(dir, "home")
+	}
+	p.Config.CgroupRoot = filepath.Join(dir, "cgroup")
+	if err := os.Mkdir(p.Config.CgroupRoot, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for controller, limit := range map[string]struct {
+		file  string
+		value int
+	}{"pids": {"pids.max", l.pids}, "memory": {"memory.limit_in_bytes", l.memory}} {
+		if limit.value > 0 {
+			p.Join = append(p.Join, newCgroup(t, p.Config.CgroupRoot, controller, limit.file, limit.value))
+		}
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	init := exec.Command("/proc/self/exe", "init", string(text))
+	init.Stderr = os.Stderr
+	init.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS,
+		Pdeathsig:  unix.SIGKILL,
+	}
+	ready, err := init.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := init.Start(); err != nil {
+		skip(t, "no namespaces: "+err.Error())
+	}
+	v := &vm{t: t, socket: p.Socket, init: init, exited: make(chan error, 1)}
+	if _, err := bufio.NewReader(ready).ReadString('\n'); err != nil {
+		t.Error("init: ", err)
+	}
+	go func() { v.exited <- init.Wait() }()
+	t.Cleanup(func() {
+		init.Process.Kill()
+		<-v.exited
+	})
+	return v
+}
+
+func skip(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+}
+
+// newCgroup makes a v1 cgroup, shown below root as inside a container.
+func newCgroup(t *testing.T, root, controller, file string, limit int) (procs string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("/sys/fs/cgroup/"+controller, "guest-test-")
+	if err != nil {
+		skip(t, "no "+controller+" cgroup of version 1 to make: "+err.Error())
+	}
+	t.Cleanup(func() {
+		for os.Remove(dir) == unix.EBUSY { // the last of its processes is about to go
+			time.Sleep(time.Millisecond)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(dir, file), []byte(strconv.Itoa(limit)), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, filepath.Join(root, controller)); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "cgroup.procs")
+}
+
+// beInit is the init's side.
+func beInit() error {
+	var p plan
+	if err := json.Unmarshal([]byte(os.Args[2]), &p); err != nil {
+		return err
+	}
+	for _, procs := range p.Join {
+		if err := os.WriteFile(procs, []byte("0"), 0); err != nil {
+			return err
+		}
+	}
+	if err := unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""); err != nil {
+		return err
+	}
+	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		return err
+	}
+	if p.UID != 0 {
+		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(p.UID), syscall.Setuid(p.UID)); err != nil {
+			return err
+		}
+	}
+	l, err := net.Listen("unix", p.Socket)
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	return guest.Serve(context.Background(), l, p.Config)
+}
+
+func (v *vm) connect() *agent.Client {
+	v.t.Helper()
+	conn, err := net.Dial("unix", v.socket)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	c, err := agent.NewClient(conn)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	v.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// healthy runs something small and asks for the statistics.
+func healthy(t *testing.T, c *agent.Client, id string) agent.Stats {
+	t.Helper()
+	res, err := c.Run(t.Context(), sh(id, "echo well"), nil)
+	if err != nil || res.Verdict != agent.Exited || string(res.Stdout.Head) != "well\n" {
+		t.Errorf("the VM is not well: %s, %v", brief(res), err)
+	}
+	stats, err := c.Stats(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	return stats
+}
+
+// bombs fork without end, and go on when they may not: fast, and with pauses.
+var bombs = map[string]string{
+	"fast": "exec perl -e 'print qq(boom\\n); $| = 1; print q(); while (1) { fork }'",
+	"slow": "exec bash -c 'echo boom; b() { while :; do b & done; }; b' 2>/dev/null",
+	"left": "perl -e 'while (1) { fork }' & echo boom",
+}
+
+func TestForkBomb(t *testing.T) {
+	v := newVM(t, plan{}, limits{pids: 120})
+	c := v.connect()
+	for name, script := range bombs {
+		t.Run(name, func(t *testing.T) {
+			run := sh(name, script)
+			run.Timeout = time.Minute
+			res, err := c.Run(t.Context(), run, nil)
+			if err != nil || res.Verdict != agent.PidsLimit || string(res.Stdout.Head) != "boom\n" {
+				t.Errorf("got %s, %v", brief(res), err)
+			}
+			if stats := healthy(t, c, name+" after"); stats.Pids != 0 {
+				t.Errorf("%d processes are left", stats.Pids)
+			}
+		})
+	}
+}
+
+func TestWatchedPids(t *testing.T) {
+	v := newVM(t, plan{Config: guest.Config{WatchPids: 20}}, limits{pids: 300}) // a net below the rope
+	c := v.connect()
+	res, err := c.Run(t.Context(), sh("bomb", bombs["fast"]), nil)
+	if err != nil || res.Verdict != agent.PidsLimit {
+		t.Errorf("got %s, %v", brief(res), err)
+	}
+	healthy(t, c, "after")
+}
+
+func TestOutOfMemory(t *testing.T) {
+	v := newVM(t, plan{}, limits{memory: 96 << 20})
+	c := v.connect()
+	for name, script := range map[string]string{
+		"the program":       "echo before; exec tail /dev/zero",
+		"below a shell":     "echo before; tail /dev/zero; exit $?",
+		"child of a parent": "echo before; if tail /dev/zero; then :; else exit 1; fi",
+	} {
+		t.Run(name, func(t *testing.T) {
+			res, err := c.Run(t.Context(), sh(name, script), nil)
+			if err != nil || res.Verdict != agent.OutOfMemory || string(res.Stdout.Head) != "before\n" {
+				t.Errorf("got %s, %v", brief(res), err)
+			}
+			if stats := healthy(t, c, name+" after"); stats.Memory <= 0 || stats.Memory > 96<<20 {
+				t.Errorf("%d MiB in use", stats.Memory>>20)
+			}
+		})
+	}
+}
+
+func TestStats(t *testing.T) {
+	v := newVM(t, plan{Config: guest.Config{DiskPath: "/"}}, limits{memory: 512 << 20})
+	c := v.connect()
+	if err := c.Start(t.Context(), sh("busy", "while :; do :; done & sleep 1000")); err != nil {
+		t.Fatal(err)
+	}
+	var stats agent.Stats
+	for stats.Pids != 3 || stats.CPUPercent < 1 {
+		var err error
+		if stats, err = c.Stats(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if stats.CPU <= 0 || stats.Memory <= 0 || stats.Disk <= 0 || stats.Uptime <= 0 {
+		t.Errorf("got %+v", stats)
+	}
+}
+
+// Programs of the guest's own user can kill their supervisors. Nothing of them
+// is left then either, and the guest goes on.
+func TestKilledSupervisors(t *testing.T) {
+	const user = 1000
+	v := newVM(t, plan{UID: user, Config: guest.Config{Home: "/tmp"}}, limits{})
+	c := v.connect()
+	const script = `
+		setsid sleep 1000 &
+		(setsid sleep 1000 &)
+		echo attack
+		for s in TERM INT HUP QUIT USR1 STOP KILL; do kill -$s 1; done
+		for p in /proc/[0-9]*; do
+			case $(tr '\0' ' ' <$p/cmdline) in *supervise*) kill -%[1]s ${p#/proc/} ;; esac
+		done
+		sleep 1000`
+	for _, signal := range []string{"KILL", "STOP"} {
+		t.Run(signal, func(t *testing.T) {
+			run := sh(signal, fmt.Sprintf(script, signal))
+			if signal == "STOP" { // what is stopped ends at the timeout
+				run.Timeout = time.Second
+			}
+			res, err := c.Run(t.Context(), run, nil)
+			if err != nil || !strings.HasPrefix(string(res.Stdout.Head), "attack\n") {
+				t.Errorf("got %s, %v", brief(res), err)
+			}
+			if stats := healthy(t, c, signal+" after"); stats.Pids != 0 {
+				t.Errorf("%d processes are left", stats.Pids)
+			}
+			// Nor is there anything that the guest knows nothing of.
+			res, err = c.Run(t.Context(), sh(signal+" left", "cat /proc/[0-9]*/cmdline"), nil)
+			if err != nil || strings.Contains(string(res.Stdout.Head), "sleep") {
+				t.Errorf("left is %q; %v", res.Stdout.Head, err)
+			}
+		})
+	}
+}
+
+// SIGTERM from outside ends the programs, gently first, and then the guest.
+func TestTerminate(t *testing.T) {
+	v := newVM(t, plan{}, limits{})
+	c := v.connect()
+	begun := make(chan struct{})
+	ended := make(chan agent.Result, 1)
+	go func() {
+		res, err := c.Run(t.Context(), sh("gentle", "trap 'echo bye; exit 9' TERM; echo; sleep 1000 & wait"), func(_ agent.Stream, p []byte) {
+			if string(p) == "\n" {
+				close(begun)
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- res
+	}()
+	<-begun
+	if err := v.init.Process.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if res := <-ended; res.ExitCode != 9 || string(res.Stdout.Head) != "\nbye\n" {
+		t.Errorf("got %s", brief(res))
+	}
+	err := <-v.exited
+	v.exited <- err
+	if err != nil {
+		t.Errorf("the guest ended with %v", err)
+	}
+}
+
+// An init collects what others leave to it.
+func TestZombies(t *testing.T) {
+	v := newVM(t, plan{}, limits{})
+	c := v.connect()
+	res, err := c.Run(t.Context(), sh("z", "for i in 1 2 3 4 5; do (sleep 0 & exit) & done; wait"), nil)
+	if err != nil || res.ExitCode != 0 {
+		t.Errorf("got %s, %v", brief(res), err)
+	}
+	res, err = c.Run(t.Context(), sh("look", "cat /proc/[0-9]*/stat | grep -c ' Z ' || true"), nil)
+	if err != nil || string(res.Stdout.Head) != "0\n" {
+		t.Errorf("%s zombies; %v", res.Stdout.Head, err)
+	}
+}
