@@ -83,36 +83,64 @@ var allowed = []string{
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER |
 	unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP
 
-// conditional are the calls whose arguments decide. A comparison covers all 64
-// bits of an argument, of which the kernel uses 32 for these: where a value is
-// refused, the upper half must be nothing as well.
-func conditional() []seccomp.NameWithConditions {
-	conditions := []seccomp.NameWithConditions{
+// Where a filter finds the call's number and the lower half of an argument, the
+// one that the kernel uses for the arguments below; struct seccomp_data of
+// seccomp(2), little-endian.
+const numberOffset = 0
+
+func argumentOffset(n uint32) uint32 { return 16 + 8*n }
+
+// argumentRule is a rule for a call whose argument decides.
+type argumentRule struct {
+	call     string
+	argument uint32
+	tests    []bpf.JumpIf // each with one Cond and Val; the jump is filled in
+	refuse   bool         // when one of the tests holds; else when none does
+	errno    unix.Errno
+}
+
+// argumentRules are the calls that are allowed with some arguments.
+func argumentRules() []argumentRule {
+	equal := func(values ...uint32) []bpf.JumpIf {
+		var tests []bpf.JumpIf
+		for _, v := range values {
+			tests = append(tests, bpf.JumpIf{Cond: bpf.JumpEqual, Val: v})
+		}
+		return tests
+	}
+	return []argumentRule{
 		// No new namespaces. clone3 hides its flags in memory, where a filter
 		// cannot look; it is in no list, and C libraries fall back to clone.
-		{Name: "clone", Conditions: seccomp.ArgumentConditions{
-			{Argument: 0, Operation: seccomp.BitsNotSet, Value: newNamespaces},
-		}},
+		{"clone", 0, []bpf.JumpIf{{Cond: bpf.JumpBitsSet, Val: newNamespaces}}, true, unix.EPERM},
 		// Not what types into a terminal, or reads a console's screen.
-		{Name: "ioctl", Conditions: seccomp.ArgumentConditions{
-			{Argument: 1, Operation: seccomp.LessOrEqual, Value: 1<<32 - 1},
-			{Argument: 1, Operation: seccomp.NotEqual, Value: unix.TIOCSTI},
-			{Argument: 1, Operation: seccomp.NotEqual, Value: unix.TIOCLINUX},
-		}},
+		{"ioctl", 1, equal(unix.TIOCSTI, unix.TIOCLINUX), true, unix.EPERM},
+		// Sockets that stay in the machine or go through its network namespace.
+		{"socket", 0, equal(unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK), false, unix.EAFNOSUPPORT},
+		// personality(2): Linux on 64 and 32 bits, each as version 2.6 too; Linux
+		// without randomised addresses, for debuggers; and asking.
+		{"personality", 0, equal(0, 0x8, 0x20000, 0x20008, 0x40000, 0xffffffff), false, unix.EPERM},
 	}
-	equal := func(name string, values ...uint64) {
-		for _, v := range values {
-			conditions = append(conditions, seccomp.NameWithConditions{Name: name, Conditions: seccomp.ArgumentConditions{
-				{Argument: 0, Operation: seccomp.Equal, Value: v},
-			}})
+}
+
+// instructions of the rule for the call of that number. What it does not refuse
+// goes on behind them.
+func (r argumentRule) instructions(number uint32) []bpf.Instruction {
+	block := []bpf.Instruction{bpf.LoadAbsolute{Off: argumentOffset(r.argument), Size: 4}}
+	for i, test := range r.tests {
+		left := uint8(len(r.tests) - i - 1)
+		if test.SkipTrue = left; !r.refuse {
+			test.SkipTrue++ // over the refusal
 		}
+		if last := left == 0; last && r.refuse {
+			test.SkipFalse = 1
+		}
+		block = append(block, test)
 	}
-	// Sockets that stay in the machine or go through its network namespace.
-	equal("socket", unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)
-	// personality(2): Linux on 64 and 32 bits, each as version 2.6 too; Linux
-	// without randomised addresses, for debuggers; and asking.
-	equal("personality", 0, 0x8, 0x20000, 0x20008, 0x40000, 0xffffffff)
-	return conditions
+	block = append(block, bpf.RetConstant{Val: uint32(seccomp.ActionErrno) | uint32(r.errno)})
+	return append([]bpf.Instruction{
+		bpf.LoadAbsolute{Off: numberOffset, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: number, SkipTrue: uint8(len(block))},
+	}, block...)
 }
 
 // compileFilter returns the filter for this machine's architecture.
@@ -134,10 +162,15 @@ func compileFilter() ([]bpf.Instruction, error) {
 		DefaultAction: placeholder,
 		Syscalls: []seccomp.SyscallGroup{
 			{Names: known(allowed), Action: seccomp.ActionAllow},
-			{NamesWithCondtions: conditional(), Action: seccomp.ActionAllow},
-			{Names: append(known(refused), "clone", "ioctl", "personality"), Action: seccomp.ActionErrno | seccomp.Action(unix.EPERM)},
-			{Names: []string{"socket"}, Action: seccomp.ActionErrno | seccomp.Action(unix.EAFNOSUPPORT)},
+			{Names: known(refused), Action: seccomp.ActionErrno | seccomp.Action(unix.EPERM)},
 		},
+	}
+	// Rules for arguments come first. They are not the library's: its conditions
+	// leave an argument where what follows expects the call's number.
+	var program []bpf.Instruction
+	for _, rule := range argumentRules() {
+		policy.Syscalls[0].Names = append(policy.Syscalls[0].Names, rule.call)
+		program = append(program, rule.instructions(uint32(info.SyscallNames[rule.call]))...)
 	}
 	instructions, err := policy.Assemble()
 	if err != nil {
@@ -148,7 +181,7 @@ func compileFilter() ([]bpf.Instruction, error) {
 			instructions[i] = bpf.RetConstant{Val: uint32(seccomp.ActionErrno) | uint32(unix.ENOSYS)}
 		}
 	}
-	return instructions, nil
+	return append(program, instructions...), nil
 }
 
 // filter is the seccomp program of every machine, in the form that the kernel
