@@ -7,6 +7,10 @@ import (
 	"github.com/itechsmart/vm/runtime/agent/internal/wire"
 )
 
+// maxText bounds a reply that has no bulk: decoded, JSON takes many times the
+// memory that it has as text.
+const maxText = 256 << 10
+
 // call is one request under way and, when it follows a run, the output that has
 // come and was not given to the sink yet.
 type call struct {
@@ -87,6 +91,9 @@ func (c *call) answer(v any) error {
 	}
 	if v == nil {
 		return nil
+	}
+	if _, bulky := v.(wire.Bulky); !bulky && len(c.reply.Payload) > maxText {
+		return fmt.Errorf("agent: %w: reply of %d bytes", wire.ErrProtocol, len(c.reply.Payload))
 	}
 	if err := wire.Unmarshal(c.reply.Payload, v); err != nil {
 		return fmt.Errorf("agent: %w", err)

@@ -2,6 +2,11 @@ package guest
 
 import "time"
 
+// OwnPids is how many processes and threads the guest and its idle supervisors
+// take at most, for drivers to add to a machine's process limit. A supervisor
+// takes some ten; runs beyond the second at one time have one more each.
+const OwnPids = 40
+
 // Config of a guest. Drivers write it as JSON.
 type Config struct {
 	// Env is the environment of every run, as KEY=VALUE. HOME, USER and PATH

@@ -16,12 +16,17 @@ import (
 // place makes a program's folder and files with the rights of its user, so that
 // a link planted by the VM's code leads no further than that code could go
 // itself.
-func place(u *user, dir string, files []agent.File) error {
+func (m *machine) place(u *user, p Program) error {
+	if info, err := os.Stat(p.Dir); err == nil && info.IsDir() && len(p.Files) == 0 {
+		return nil // the usual case, without a change of user
+	}
+	m.disks <- struct{}{}
+	defer func() { <-m.disks }()
 	if u == nil {
-		return placeAs(dir, files)
+		return placeAs(p.Dir, p.Files)
 	}
 	done := make(chan error)
-	go func() { done <- u.impersonate(func() error { return placeAs(dir, files) }) }()
+	go func() { done <- u.impersonate(func() error { return placeAs(p.Dir, p.Files) }) }()
 	return <-done
 }
 

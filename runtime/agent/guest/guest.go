@@ -31,8 +31,8 @@ type Guest struct {
 	starter Starter
 	started time.Time
 
-	handlers sync.WaitGroup // of requests under way
-	lives    sync.WaitGroup // of runs
+	handlers group          // requests under way
+	lives    sync.WaitGroup // runs; none is added once closed is set
 
 	mu     sync.Mutex // guards what follows
 	runs   map[string]*run
@@ -66,7 +66,7 @@ func (g *Guest) Close() error {
 	g.shut()
 	g.killAll()
 	g.lives.Wait()
-	g.handlers.Wait()
+	<-g.handlers.idle()
 	return g.starter.Close()
 }
 
@@ -143,7 +143,7 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 	}
 	run := Program{
 		Argv:        spec.Command,
-		Env:         mergeEnv(g.env, spec.Env),
+		Env:         g.environ(spec),
 		Dir:         dir,
 		Files:       files,
 		Root:        spec.User == "root",
@@ -157,6 +157,16 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 	build.Argv = spec.Build
 	run.Files = nil
 	return []Program{build, run}, nil
+}
+
+// environ is a run's environment. Root has a home of its own, lest it leave files
+// of its own in the ordinary user's.
+func (g *Guest) environ(spec *agent.Run) []string {
+	env := g.env
+	if spec.User == "root" {
+		env = mergeEnv(env, []string{"HOME=/root", "USER=root", "LOGNAME=root"})
+	}
+	return mergeEnv(env, spec.Env)
 }
 
 // admit makes a run known.

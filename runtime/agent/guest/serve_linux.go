@@ -85,20 +85,20 @@ func (g *Guest) Terminate(grace time.Duration) {
 	for _, r := range g.shut() {
 		_ = r.signal(int(unix.SIGTERM)) // one that has ended needs none
 	}
-	if !within(grace, &g.lives) {
-		g.killAll()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
 		g.lives.Wait()
+	}()
+	if !within(grace, ended) {
+		g.killAll()
+		<-ended
 	}
-	within(lastWords, &g.handlers)
+	within(lastWords, g.handlers.idle())
 }
 
-// within waits for wg, but no longer than limit, and reports whether it is done.
-func within(limit time.Duration, wg *sync.WaitGroup) bool {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		wg.Wait()
-	}()
+// within waits for done, but no longer than limit, and reports whether it came.
+func within(limit time.Duration, done <-chan struct{}) bool {
 	select {
 	case <-done:
 		return true

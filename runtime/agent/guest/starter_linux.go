@@ -11,6 +11,10 @@ import (
 // one that the last run gave back.
 const spares = 2
 
+// diskThreads bounds the threads that wait for a disk, each as long as that
+// takes, below the number that warm has made.
+const diskThreads = 3
+
 // machine starts programs as processes of this machine, each below a supervisor.
 type machine struct {
 	config Config
@@ -18,6 +22,7 @@ type machine struct {
 	reaper *reaper
 	cgroup *cgroup
 	meter  meter
+	disks  chan struct{} // slots for what may wait for a disk
 
 	background sync.WaitGroup // spawns and the watch
 
@@ -40,6 +45,7 @@ func newMachine(c Config, r *reaper) (*machine, error) {
 		reaper: r,
 		cgroup: openCgroup(c.CgroupRoot),
 		active: make(map[*process]struct{}),
+		disks:  make(chan struct{}, diskThreads),
 	}
 	if err := m.makeHome(); err != nil {
 		return nil, err
@@ -65,7 +71,7 @@ func (m *machine) Start(p Program) (Process, error) {
 	if p.Root {
 		u = nil
 	}
-	if err := place(u, p.Dir, p.Files); err != nil {
+	if err := m.place(u, p); err != nil {
 		return nil, err
 	}
 	path, err := lookPath(p)

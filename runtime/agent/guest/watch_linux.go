@@ -25,7 +25,7 @@ const (
 	// forkInsistence is enough when it stays there for forkPersistence: a bomb
 	// that pauses between its attempts.
 	forkInsistence  = 50
-	forkPersistence = 5 * time.Second
+	forkPersistence = 3 * time.Second
 	// diskFull is the free space, in bytes, below which a disk counts as full.
 	diskFull = 256 << 10
 )
