@@ -22,7 +22,13 @@ func TestConformance(t *testing.T) {
 // where the kernel makes no machines.
 func newDriver(t *testing.T) runtime.Driver {
 	t.Helper()
-	driver := native.New(native.Options{StateDir: t.TempDir(), Agent: agentProgram(t)})
+	return nativeDriver(t, t.TempDir())
+}
+
+// nativeDriver is newDriver with a given state folder.
+func nativeDriver(t *testing.T, state string) runtime.Driver {
+	t.Helper()
+	driver := native.New(native.Options{StateDir: state, Path: "/usr/bin:/bin", Agent: agentProgram(t)})
 	if _, err := driver.Probe(t.Context()); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("no machines here: %v; %s", err, runtime.Hint(err))
