@@ -50,29 +50,31 @@ func testCancel(t *testing.T, database string) {
 	wantError(t, err, context.Canceled)
 
 	release := hold(t, database)
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	wantError(t, s.AddEvent(short, &db.Event{}), context.DeadlineExceeded)
-
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	result := make(chan error, 1)
 	go func() { result <- s.AddEvent(ctx, &db.Event{}) }()
 	if strings.Contains(database, "://") {
-		awaitBlocked(t, dbtest.SQL(t, database))
+		awaitBlocked(t, dbtest.SQL(t, database), 1)
 	}
 	cancel()
-	wantError(t, next(t, result), context.Canceled)
+	// Sooner than the server would give up the statement.
+	wantError(t, nextWithin(t, 5*time.Second, result), context.Canceled)
+
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	wantError(t, s.AddEvent(short, &db.Event{}), context.DeadlineExceeded)
 	release()
 	addEvent(t, s)
 }
 
-// awaitBlocked returns when a statement waits for a lock on the table events.
-func awaitBlocked(t *testing.T, beside *sql.DB) {
+// awaitBlocked returns when so many statements wait for a lock on the table
+// events.
+func awaitBlocked(t *testing.T, beside *sql.DB, statements int) {
 	t.Helper()
-	for blocked := false; !blocked; {
+	for blocked := 0; blocked < statements; {
 		if err := beside.QueryRowContext(t.Context(),
-			"SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'events'::regclass)").Scan(&blocked); err != nil {
+			"SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'events'::regclass").Scan(&blocked); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -95,8 +97,12 @@ func TestSQLiteModes(t *testing.T) {
 	file := dbtest.SQLite(t)
 	addEvent(t, open(t, file))
 	for path, want := range map[string]os.FileMode{filepath.Dir(file): 0o700, file: 0o600, file + "-wal": 0o600} {
-		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
-			t.Errorf("%s: %v, %v; want %v", path, info.Mode().Perm(), err, want)
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != want {
+			t.Errorf("%s: %v, want %v", path, info.Mode().Perm(), want)
 		}
 	}
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".new-*")); err != nil || len(left) > 0 {
@@ -126,16 +132,33 @@ func TestPostgresGone(t *testing.T) {
 		getVM(t, s, vm.ID)
 		addEvent(t, s)
 	}
-	// The server breaks the idle connections but can be reached: nobody notices.
-	proxy.Cut()
-	proxy.Restore()
-	getVM(t, s, vm.ID)
-	proxy.Cut()
-	proxy.Restore()
-	addEvent(t, s)
+	// The server breaks all idle connections but can be reached: nobody notices.
+	for _, call := range []func(){func() { getVM(t, s, vm.ID) }, func() { addEvent(t, s) }} {
+		openConnections(t, s, database)
+		proxy.Cut()
+		proxy.Restore()
+		call()
+	}
 }
 
-// More processes than the server takes connections wait for their turn.
+// openConnections leaves s with several idle connections.
+func openConnections(t *testing.T, s db.Store, database string) {
+	t.Helper()
+	const several = 3
+	release := hold(t, database)
+	results := make(chan error, several)
+	for range several {
+		go func() { results <- s.AddEvent(t.Context(), &db.Event{}) }()
+	}
+	awaitBlocked(t, dbtest.SQL(t, database), several)
+	release()
+	for range several {
+		if err := next(t, results); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestOpenErrors(t *testing.T) {
 	folder := t.TempDir()
 	text := filepath.Join(folder, "text")

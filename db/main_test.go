@@ -3,6 +3,7 @@ package db_test
 import (
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -12,5 +13,6 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(roleEnv); role != "" {
 		os.Exit(playRole(role))
 	}
+	time.Local = time.FixedZone("test", 5*60*60) // what is read must not depend on it
 	goleak.VerifyTestMain(m)
 }

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/itechsmart/vm/db"
@@ -57,8 +58,14 @@ func testMigrateFails(t *testing.T, url string) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.Open(t.Context(), url); err == nil {
+	_, err := db.Open(t.Context(), url)
+	if err == nil {
 		t.Fatal("the table events is in the way, yet the migration succeeded")
+	}
+	for _, internal := range []string{"CREATE", "SQLSTATE"} {
+		if strings.Contains(err.Error(), internal) {
+			t.Errorf("the text %q holds %q", err, internal)
+		}
 	}
 	for _, table := range []string{"users", "migrations"} {
 		if _, err := beside.Exec("SELECT 1 FROM " + table); err == nil {

@@ -125,7 +125,12 @@ func isTime(t testing.TB, got, from, to time.Time) {
 // next fails the test when nothing arrives in a long time.
 func next[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	return nextWithin(t, 20*time.Second, c)
+}
+
+func nextWithin[T any](t testing.TB, limit time.Duration, c <-chan T) T {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	select {
 	case v, ok := <-c:
@@ -134,7 +139,7 @@ func next[T any](t testing.TB, c <-chan T) T {
 		}
 		return v
 	case <-ctx.Done():
-		t.Fatal("nothing came in 20 s")
+		t.Fatalf("nothing came in %v", limit)
 	}
 	panic("unreachable")
 }
