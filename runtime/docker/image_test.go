@@ -104,7 +104,7 @@ func TestCancelledPullLeavesNothing(t *testing.T) {
 }
 
 // publish puts an image of that many random bytes into the test registry, and
-// only there, and returns its name.
+// only there, and returns its name. scripts/testenv sweeps what is below test/.
 func publish(t *testing.T, d *Driver, tag string, size int) string {
 	t.Helper()
 	registry := os.Getenv("ITECHSMART_TEST_REGISTRY")
@@ -117,7 +117,7 @@ func publish(t *testing.T, d *Driver, tag string, size int) string {
 	}
 	payload := make([]byte, size)
 	rand.Read(payload)
-	name := registry + "/" + instance + ":" + tag
+	name := registry + "/test/" + instance + ":" + tag
 	if err := loadImage(t.Context(), d, name, goruntime.GOARCH, payload); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ registry_up() {
 		storage: {filesystem: {rootdirectory: "$cache/registry"}, delete: {enabled: true}}
 		http: {addr: "$(registry_address)"}
 	END
+	registry_sweep
 	setsid docker-registry serve "$registry_config" \
 		</dev/null >"$cache/registry.log" 2>&1 9>&- &
 	echo $! >"$registry_pid"
@@ -26,6 +27,15 @@ registry_up() {
 		tail -n 20 "$cache/registry.log" >&2
 		return 1
 	}
+}
+
+# What earlier tests pushed, below test/, is not kept.
+registry_sweep() {
+	local pushed=$cache/registry/docker/registry/v2/repositories/test
+	[[ -d $pushed ]] || return 0
+	rm -rf -- "$pushed"
+	docker-registry garbage-collect "$registry_config" >/dev/null 2>&1 ||
+		say "the registry's garbage could not be collected"
 }
 
 registry_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$(cat "$registry_port")"); }
