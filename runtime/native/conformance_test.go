@@ -72,6 +72,9 @@ func onceProgram(name, source string) func() (string, error) {
 }
 
 func TestMain(m *testing.M) {
+	if state := os.Getenv(stateVariable); state != "" {
+		makeUntilKilled(state)
+	}
 	var err error
 	if programs, err = os.MkdirTemp("", "native-test-"); err != nil {
 		panic(err)

@@ -58,7 +58,8 @@ func probeError(ctx context.Context, err error) error {
 	return fmt.Errorf("a trial machine could not be made: %w: %w", err, runtime.ErrUnavailable)
 }
 
-// sweepProbes removes the machines of probes that were interrupted.
+// sweepProbes removes the machines of probes that were interrupted, and folders
+// that were to become machines when their maker died.
 func (d *Driver) sweepProbes(ctx context.Context) error {
 	machines, err := d.List(ctx, probeInstance)
 	if err != nil {
@@ -71,7 +72,7 @@ func (d *Driver) sweepProbes(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return sweepClaims(d.layout)
 }
 
 func kernelRelease() string {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/itechsmart/vm/runtime"
 )
 
@@ -107,13 +109,36 @@ func (r record) machine(f folder) runtime.Machine {
 	}
 }
 
+// claimPrefix begins the name of a folder before it is a machine's; the pid of
+// its maker follows.
+const claimPrefix = ".making-"
+
+// sweepClaims removes folders whose makers died before they were machines'.
+func sweepClaims(l layout) error {
+	folders, err := filepath.Glob(filepath.Join(l.machines(), claimPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		maker, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(f), claimPrefix), "-")
+		pid, err := strconv.Atoi(maker)
+		if err != nil || !errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			continue
+		}
+		if err := os.RemoveAll(f); err != nil {
+			return fmt.Errorf("remove what a dead process left: %w", err)
+		}
+	}
+	return nil
+}
+
 // claim makes a machine's folder with its first record in it. Both appear at
 // once, so that nobody takes work in progress for a leftover.
 func claim(l layout, r record) (folder, error) {
 	if err := os.MkdirAll(l.machines(), 0o700); err != nil {
 		return "", fmt.Errorf("make the state folder: %w", err)
 	}
-	temporary, err := os.MkdirTemp(l.machines(), fmt.Sprintf(".making-%d-", os.Getpid()))
+	temporary, err := os.MkdirTemp(l.machines(), fmt.Sprintf("%s%d-", claimPrefix, os.Getpid()))
 	if err != nil {
 		return "", fmt.Errorf("make the machine's folder: %w", err)
 	}
