@@ -3,15 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/itechsmart/vm/cmd/vm/internal/show"
 	"github.com/itechsmart/vm/handlers"
 )
 
@@ -137,113 +134,4 @@ func redacted(address string) string {
 		return u.Redacted()
 	}
 	return address
-}
-
-func (t *terminal) writeDiagnosis(d diagnosis) error {
-	p := t.palette(t.stdout)
-	var out strings.Builder
-	err := show.Fields(&out, p, []show.Field{
-		{Name: "configuration", Value: cmp.Or(d.Config, "none; "+handlers.DefaultConfigFile()+" would be read")},
-		{Name: "state folder", Value: d.StateDir},
-		{Name: "user", Value: d.User},
-		{Name: "runtime", Value: d.Runtime},
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(&out, "\n%s\n", p.Paint(show.Bold, "Database"))
-	writeFinding(&out, p, d.Database.Available, d.Database.URL, d.Database.Reason, d.Database.Hint)
-	fmt.Fprintf(&out, "\n%s\n", p.Paint(show.Bold, "Runtimes"))
-	for _, r := range d.Runtimes {
-		writeRuntime(&out, p, r)
-	}
-	fmt.Fprintf(&out, "\n%s\n", p.Paint(show.Bold, "Languages"))
-	writeRunnable(&out, p, d, t.width())
-	fmt.Fprintf(&out, "\n%s\n", conclusion(d))
-	_, err = t.stdout.WriteString(out.String())
-	return err
-}
-
-// writeFinding says whether something works, and if not why and what to do.
-func writeFinding(out *strings.Builder, p show.Palette, works bool, what, reason, hint string) {
-	mark := p.Paint(show.Green, "✔")
-	if !works {
-		mark = p.Paint(show.Red, "✘")
-	}
-	fmt.Fprintf(out, "  %s %s\n", mark, what)
-	writeNote(out, p, reason, hint)
-}
-
-func writeNote(out *strings.Builder, p show.Palette, problem, mend string) {
-	if problem != "" {
-		fmt.Fprintf(out, "      %s\n", show.Line(problem))
-	}
-	if mend != "" {
-		fmt.Fprintf(out, "      %s %s\n", p.Paint(show.Cyan, "mend:"), show.Line(mend))
-	}
-}
-
-func writeRuntime(out *strings.Builder, p show.Palette, r handlers.RuntimeState) {
-	writeFinding(out, p, r.Available, strings.TrimSpace(p.Paint(show.Bold, r.Name)+" "+r.Version), r.Reason, r.Hint)
-	if !r.Available {
-		return
-	}
-	var held []string
-	for _, limit := range []struct{ name, strength string }{
-		{"cpu", string(r.Enforcement.CPU)}, {"memory", string(r.Enforcement.Memory)}, {"disk", string(r.Enforcement.Disk)},
-		{"processes", string(r.Enforcement.Pids)}, {"network", string(r.Enforcement.Network)},
-	} {
-		held = append(held, limit.name+" "+p.Paint(strengthColour(limit.strength), limit.strength))
-	}
-	fmt.Fprintf(out, "      %s\n", strings.Join(held, " · "))
-	for _, n := range r.Notes {
-		writeNote(out, p, n.Problem, n.Mend)
-	}
-}
-
-// writeRunnable lists languages by where they run now.
-func writeRunnable(out *strings.Builder, p show.Palette, d diagnosis, width int) {
-	byPlace := map[string][]string{}
-	for _, l := range d.Languages {
-		place := strings.Join(l.Runtimes, " and ")
-		byPlace[place] = append(byPlace[place], l.ID)
-	}
-	for _, place := range sortedKeys(byPlace) {
-		if place != "" {
-			wrap(out, p.Paint(show.Green, "now, on "+place+":"), byPlace[place], width)
-		}
-	}
-	if rest := byPlace[""]; len(rest) > 0 {
-		wrap(out, p.Paint(show.Dim, "with an image, once pulled:"), rest, width)
-	}
-}
-
-// wrap writes a list below a title, in lines that fit.
-func wrap(out *strings.Builder, title string, words []string, width int) {
-	if width <= 0 {
-		width = 80
-	}
-	fmt.Fprintf(out, "  %s\n", title)
-	line := "     "
-	for i, word := range words {
-		if i < len(words)-1 {
-			word += ","
-		}
-		if show.Width(line)+1+show.Width(word) > width {
-			out.WriteString(line + "\n")
-			line = "     "
-		}
-		line += " " + word
-	}
-	out.WriteString(line + "\n")
-}
-
-func conclusion(d diagnosis) string {
-	switch {
-	case d.works() == "":
-		return "No runtime works here yet: nothing can run."
-	case !d.Database.Available:
-		return "The database does not work: nothing can run."
-	}
-	return "Ready. Try:  vm run -l python 'print(6 * 7)'"
 }

@@ -27,6 +27,9 @@ func executionsCommand(t *terminal) *cobra.Command {
 				id := handlers.ParseID(args[0])
 				params.ID = &id
 			}
+			if err := t.catchUp(cmd.Context()); err != nil {
+				return err
+			}
 			return callAndPrint(cmd.Context(), t, "vm/executions", params, t.writeExecutions)
 		},
 	}
@@ -46,8 +49,8 @@ func (t *terminal) writeExecutions(_ io.Writer, _ show.Palette, r handlers.Execu
 // executionTable lays a history out.
 func executionTable(list []handlers.Execution, now time.Time) ([]show.Column, [][]show.Cell) {
 	columns := []show.Column{
-		{Title: "ID", Right: true}, {Title: "VM", Least: 8}, {Title: "LANGUAGE", Least: 6, Drop: 3}, {Title: "VERDICT"},
-		{Title: "EXIT", Right: true}, {Title: "TIME", Right: true, Drop: 2}, {Title: "BEGAN", Drop: 1}, {Title: "CODE", Least: 12},
+		{Title: "ID", Right: true}, {Title: "VM", Least: 12}, {Title: "LANGUAGE", Least: 10, Drop: 3}, {Title: "VERDICT"},
+		{Title: "EXIT", Right: true}, {Title: "TIME", Right: true, Drop: 2}, {Title: "BEGAN", Drop: 1}, {Title: "CODE", Least: 16},
 	}
 	var rows [][]show.Cell
 	for _, e := range list {

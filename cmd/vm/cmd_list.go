@@ -82,7 +82,7 @@ func nothingListed(p handlers.ListParams) string {
 // vmTable lays VMs out.
 func vmTable(vms []handlers.VM, users bool, now time.Time) ([]show.Column, [][]show.Cell) {
 	columns := []show.Column{
-		{Title: "NAME", Least: 8}, {Title: "ID", Right: true, Drop: 1}, {Title: "STATUS"}, {Title: "LANGUAGE", Least: 6},
+		{Title: "NAME", Least: 16}, {Title: "ID", Right: true, Drop: 1}, {Title: "STATUS"}, {Title: "LANGUAGE", Least: 10},
 		{Title: "MADE OF", Least: 8, Drop: 5}, {Title: "CPU", Right: true, Drop: 6}, {Title: "MEMORY", Right: true, Drop: 4},
 		{Title: "DISK", Right: true, Drop: 7}, {Title: "NETWORK", Drop: 3}, {Title: "MADE", Drop: 2},
 	}

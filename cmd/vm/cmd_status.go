@@ -23,24 +23,29 @@ func statusCommand(t *terminal) *cobra.Command {
 		ValidArgsFunction: t.vmNames(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			params := handlers.IDParams{ID: handlers.ParseID(args[0]), Tokens: withProgress}
-			return callAndPrint(cmd.Context(), t, "vm/status", params, writeStatus)
+			if err := t.catchUp(cmd.Context()); err != nil {
+				return err
+			}
+			return callAndPrint(cmd.Context(), t, "vm/status", params, t.writeStatus)
 		},
 	}
 }
 
-func writeStatus(w io.Writer, p show.Palette, r handlers.StatusResult) error {
+func (t *terminal) writeStatus(w io.Writer, p show.Palette, r handlers.StatusResult) error {
 	vm, now := r.VM, time.Now()
-	fmt.Fprintf(w, "%s  %s  %s\n", p.Paint(show.Bold, vm.Name), p.Paint(statusColour(vm.Status), vm.Status), madeOf(vm))
+	if _, err := fmt.Fprintf(w, "%s  %s  %s\n", p.Paint(show.Bold, vm.Name), p.Paint(statusColour(vm.Status), vm.Status), madeOf(vm)); err != nil {
+		return err
+	}
 	if err := show.Fields(w, p, statusFields(r, now)); err != nil {
 		return err
 	}
-	for _, e := range r.RunningExecutions {
-		_, err := fmt.Fprintf(w, "%s execution %d, %s, began %s: %s\n", p.Paint(show.Cyan, "running"), e.ID, e.Language, show.Ago(now, e.ExecutedAt), show.Short(show.Line(e.Code), 40))
-		if err != nil {
-			return err
-		}
+	if len(r.RunningExecutions) == 0 {
+		return nil
 	}
-	return nil
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return t.table(executionTable(r.RunningExecutions, now))
 }
 
 func statusFields(r handlers.StatusResult, now time.Time) []show.Field {

@@ -13,6 +13,16 @@ import (
 	"github.com/itechsmart/vm/handlers"
 )
 
+// catchUp has the ends recorded of executions that nobody follows any more:
+// those that were left running and have ended since.
+func (t *terminal) catchUp(ctx context.Context) error {
+	scope, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	return scope.Recover(ctx)
+}
+
 // following says how an execution is followed.
 type following struct {
 	feed    bool // the program gets what comes on standard input

@@ -51,3 +51,22 @@ func inert(s string) string {
 		return r
 	}, s)
 }
+
+// Wrap breaks a text into lines between words; a width of 0 or less leaves it in
+// one. A longer word has a line of its own.
+func Wrap(s string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(s) {
+		switch {
+		case line == "":
+			line = word
+		case width > 0 && Width(line)+1+Width(word) > width:
+			lines = append(lines, line)
+			line = word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
+}

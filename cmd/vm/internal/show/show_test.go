@@ -106,6 +106,25 @@ func TestShort(t *testing.T) {
 	}
 }
 
+func TestWrap(t *testing.T) {
+	tests := []struct {
+		text  string
+		width int
+		want  []string
+	}{
+		{"one two three", 0, []string{"one two three"}},
+		{"one two three", 7, []string{"one two", "three"}},
+		{"one two three", 3, []string{"one", "two", "three"}},
+		{"数据 库", 5, []string{"数据", "库"}},
+		{"", 5, []string{""}},
+	}
+	for _, test := range tests {
+		if diff := cmp.Diff(test.want, show.Wrap(test.text, test.width)); diff != "" {
+			t.Errorf("Wrap(%q, %d): %s", test.text, test.width, diff)
+		}
+	}
+}
+
 func TestAgo(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	tests := []struct {
