@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/itechsmart/vm/db"
@@ -106,7 +107,24 @@ func (p *Pool) adopt(ctx context.Context, e db.Execution) {
 		_, _ = p.finishBroken(ctx, e, err) // its VM is gone
 		return
 	}
+	if !p.goesOn(ctx, vm, e) {
+		// At once, so that a process that lives for one command records it too.
+		p.followQuietly(ctx, vm, e)
+		return
+	}
 	p.goBackground(func(ctx context.Context) { p.followQuietly(ctx, vm, e) })
+}
+
+// goesOn reports whether an execution still runs, as far as its agent says.
+func (p *Pool) goesOn(ctx context.Context, vm db.VirtualMachine, e db.Execution) bool {
+	client, err := p.agents.get(ctx, vm)
+	if err != nil {
+		return false
+	}
+	runs, err := client.Runs(ctx)
+	return err != nil || slices.ContainsFunc(runs, func(r agent.Result) bool {
+		return r.ID == runID(e.ID) && r.Verdict == agent.Running
+	})
 }
 
 // followQuietly sees an execution that nobody waits for to its end. When ctx
