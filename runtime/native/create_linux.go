@@ -26,7 +26,7 @@ func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime
 	}
 	r := record{
 		Spec: spec, Phase: making, Owner: runtime.Self().String(), Enforcement: h.enforcement(),
-		Disk: h.disks, ManyIDs: h.identity.manyIDs, Base: below,
+		Disk: h.disks, Base: below,
 	}
 	f, err := claim(d.layout, r)
 	if err != nil {
@@ -61,7 +61,7 @@ func (d *Driver) Start(ctx context.Context, ref runtime.Ref) (runtime.Machine, e
 		return runtime.Machine{}, fmt.Errorf("%s is half-made and can only be removed: %w", ref, runtime.ErrNotRunning)
 	}
 	// A machine that ended by itself left its cgroup behind.
-	if err := d.release(r); err != nil {
+	if err := d.release(f, r); err != nil {
 		return runtime.Machine{}, err
 	}
 	if err := d.boot(ctx, f, &r); err != nil {

@@ -129,7 +129,7 @@ func (d *Driver) DiskUsage(ctx context.Context, ref runtime.Ref) (int64, error) 
 	switch {
 	case r.Disk:
 		return diskUsage(f, r)
-	case r.ManyIDs && os.Geteuid() != 0:
+	case d.foreignFiles():
 		return d.errand(ctx, sandbox.Plan{Measure: f.layer()})
 	default:
 		return tree.Size(f.layer())

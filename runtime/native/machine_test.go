@@ -79,7 +79,7 @@ func TestInside(t *testing.T) {
 		{"user", "id -un; id -u; id -G; echo $HOME; pwd", "sandbox\n1000\n1000\n/home/sandbox\n/home/sandbox\n"},
 		{"capabilities", "grep -hE '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status | cut -f2 | sort -u", "0000000000000000\n"},
 		{"locks", "grep -hE '^(NoNewPrivs|Seccomp):' /proc/self/status | cut -f2", "1\n2\n"},
-		{"other processes", "cat /proc/[0-9]*/comm | sort -u | grep -vE '^(vm-agent|exe|sh|cat|sort|grep)$'", ""},
+		{"other processes", "cat /proc/[0-9]*/comm | sort -u | grep -vE '^(vm-agent|exe|sh|cat|sort|grep)$' || echo none", "none\n"},
 		{"init cannot be looked into", "cat /proc/1/environ /proc/1/maps /proc/1/mem 2>/dev/null | wc -c; ls /proc/1/fd /proc/1/root 2>/dev/null | wc -l", "0\n0\n"},
 		{"devices", "ls /dev | tr '\\n' ' '", "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero "},
 		{"devices work", "echo gone > /dev/null; head -c 3 /dev/zero | wc -c; echo x > /dev/full || echo full; echo y > /dev/shm/y && cat /dev/shm/y", "3\nfull\ny\n"},
@@ -88,7 +88,7 @@ func TestInside(t *testing.T) {
 		{"proc is covered", "cat /proc/keys /proc/timer_list /proc/interrupts 2>/dev/null | wc -c; cat /proc/kcore 2>/dev/null | head -c 1 | wc -c", "0\n0\n"},
 		{"proc is read-only", "(echo 1 > /proc/sysrq-trigger) 2>/dev/null || echo no; (echo x > /proc/sys/kernel/core_pattern) 2>/dev/null || echo no", "no\nno\n"},
 		{"toolchains are read-only", "touch /usr/bin/new 2>/dev/null || echo no", "no\n"},
-		{"nothing of the host's", "ls /home; ls -A /root /run /var 2>/dev/null | grep -v : | sort -u | tr '\\n' ' '; cat /etc/shadow /etc/ssh/* 2>/dev/null", "sandbox\n tmp "},
+		{"nothing of the host's", "ls /home; ls -A /root /run /var 2>/dev/null | grep -v : | sort -u | tr '\\n' ' '; cat /etc/shadow /etc/ssh/* 2>/dev/null | head -c 1", "sandbox\n tmp "},
 		{"writable", "for d in . /tmp /var/tmp; do echo x > $d/file && cat $d/file; done", "x\nx\nx\n"},
 		{"mounts", "mount -t tmpfs none /tmp 2>/dev/null || echo no; unshare -U true 2>/dev/null || echo no", "no\nno\n"},
 		{"no set-user-id", "cp /bin/sh s && chmod u+s s && ./s -p -c 'id -u'", "1000\n"},
@@ -116,13 +116,17 @@ func TestDestroyAnything(t *testing.T) {
 		return nativeDriver(t, state)
 	}
 	for name, damage := range map[string]func(t *testing.T, folder string){
-		"running":            func(*testing.T, string) {},
-		"record lost":        func(t *testing.T, folder string) { must(t, os.Remove(filepath.Join(folder, "machine.json"))) },
-		"record cut":         func(t *testing.T, folder string) { must(t, os.Truncate(filepath.Join(folder, "machine.json"), 10)) },
-		"still being made":   func(t *testing.T, folder string) { rewrite(t, folder, "phase", "making") },
-		"removal cut short":  func(t *testing.T, folder string) { rewrite(t, folder, "phase", "removing") },
-		"volume lost":        func(t *testing.T, folder string) { must(t, os.RemoveAll(filepath.Join(folder, "volume.ext4"))) },
-		"nothing but folder": func(t *testing.T, folder string) { must(t, os.RemoveAll(folder)); must(t, os.Mkdir(folder, 0o700)) },
+		"running":           func(*testing.T, string) {},
+		"record lost":       func(t *testing.T, folder string) { must(t, os.Remove(filepath.Join(folder, "machine.json"))) },
+		"record cut":        func(t *testing.T, folder string) { must(t, os.Truncate(filepath.Join(folder, "machine.json"), 10)) },
+		"still being made":  func(t *testing.T, folder string) { rewrite(t, folder, "phase", "making") },
+		"removal cut short": func(t *testing.T, folder string) { rewrite(t, folder, "phase", "removing") },
+		"volume lost":       func(t *testing.T, folder string) { must(t, os.RemoveAll(filepath.Join(folder, "volume.ext4"))) },
+		"nothing but the volume": func(t *testing.T, folder string) {
+			for _, name := range []string{"machine.json", "boot.log", "console.log", "agent.sock"} {
+				must(t, os.Remove(filepath.Join(folder, name)))
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			driver := newDriverIn()
@@ -130,6 +134,7 @@ func TestDestroyAnything(t *testing.T) {
 			if _, err := driver.Create(t.Context(), s, nil); err != nil {
 				t.Fatal(err)
 			}
+			init := processOf(t, state, s.Ref)
 			damage(t, filepath.Join(state, "native", s.String()))
 			// By another process, which knows only what is on the disk.
 			driver = newDriverIn()
@@ -137,6 +142,9 @@ func TestDestroyAnything(t *testing.T) {
 				if err := driver.Destroy(t.Context(), s.Ref); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if !init.Gone() {
+				t.Errorf("its process %d lives", init.PID)
 			}
 			if left, err := driver.List(t.Context(), instance); err != nil || len(left) != 0 {
 				t.Errorf("left: %v, %v", left, err)
@@ -157,7 +165,7 @@ func TestInitDies(t *testing.T) {
 	makeMachine(t, driver, s)
 	shell(t, driver, s.Ref, "echo kept > file")
 	init := processOf(t, state, s.Ref)
-	must(t, syscall.Kill(init, syscall.SIGKILL))
+	must(t, syscall.Kill(init.PID, syscall.SIGKILL))
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		m, err := driver.Inspect(t.Context(), s.Ref)
@@ -179,8 +187,8 @@ func TestInitDies(t *testing.T) {
 	}
 }
 
-// processOf returns the pid of a machine's process 1 as the host sees it.
-func processOf(t *testing.T, state string, ref runtime.Ref) int {
+// processOf returns a machine's process 1 as the host sees it.
+func processOf(t *testing.T, state string, ref runtime.Ref) runtime.Owner {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(state, "native", ref.String(), "machine.json"))
 	must(t, err)
@@ -190,7 +198,7 @@ func processOf(t *testing.T, state string, ref runtime.Ref) int {
 	if init.Gone() {
 		t.Fatalf("the machine's process is %+v", init)
 	}
-	return init.PID
+	return init
 }
 
 func must(t *testing.T, err error) {

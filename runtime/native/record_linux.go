@@ -33,8 +33,7 @@ type record struct {
 	Owner       string              `json:"owner"`          // runtime.Owner of who made it
 	Init        string              `json:"init,omitempty"` // runtime.Owner of its process 1, seen from the host
 	Enforcement runtime.Enforcement `json:"enforcement"`
-	Disk        bool                `json:"disk"`    // whether volume.ext4 holds its files
-	ManyIDs     bool                `json:"manyIDs"` // whether its files have owners besides this user
+	Disk        bool                `json:"disk"` // whether volume.ext4 holds its files
 	Base        base                `json:"base"`
 }
 

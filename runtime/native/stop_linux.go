@@ -40,16 +40,9 @@ func (d *Driver) Stop(ctx context.Context, ref runtime.Ref, grace time.Duration)
 // askToEnd has every program of the machine told to end, and returns when they
 // have, or the grace is over.
 func askToEnd(ctx context.Context, f folder, init runtime.Owner, grace time.Duration) error {
-	pipe, err := os.OpenFile(f.stop(), os.O_WRONLY|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.ENXIO) {
-		return nil // nobody has the other end: it has just ended
-	}
-	if err != nil {
-		return fmt.Errorf("ask the machine to end: %w", err)
-	}
-	defer func() { _ = pipe.Close() }()
-	if _, err := pipe.Write([]byte{'s'}); err != nil {
-		return fmt.Errorf("ask the machine to end: %w", err)
+	alive, err := tell(f, sandbox.Stop)
+	if err != nil || !alive {
+		return err
 	}
 	patience, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
@@ -60,9 +53,26 @@ func askToEnd(ctx context.Context, f folder, init runtime.Owner, grace time.Dura
 	return err
 }
 
+// tell sends a byte to the machine's guest. It reports whether somebody lives who
+// can read it.
+func tell(f folder, word byte) (alive bool, err error) {
+	pipe, err := os.OpenFile(f.stop(), os.O_WRONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ENXIO) || errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open the stop pipe: %w", err)
+	}
+	defer func() { _ = pipe.Close() }()
+	if _, err := pipe.Write([]byte{word}); err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EPIPE) {
+		return false, fmt.Errorf("write to the stop pipe: %w", err)
+	}
+	return true, nil
+}
+
 // halt ends a machine's processes and frees all but its files.
 func (d *Driver) halt(f folder, r *record) error {
-	if err := d.release(*r); err != nil {
+	if err := d.release(f, *r); err != nil {
 		return err
 	}
 	r.Phase, r.Init = stopped, ""
@@ -70,13 +80,32 @@ func (d *Driver) halt(f folder, r *record) error {
 }
 
 // release ends what is left of a machine's processes and removes its cgroup.
-func (d *Driver) release(r record) error {
+func (d *Driver) release(f folder, r record) error {
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
 	if err := endProcess(ctx, r.init()); err != nil {
 		return err
 	}
+	if err := endUnrecorded(ctx, f); err != nil {
+		return err
+	}
 	return d.cgroupOf(r).remove()
+}
+
+// endUnrecorded ends a machine whose record does not tell its process.
+func endUnrecorded(ctx context.Context, f folder) error {
+	const poll = 2 * time.Millisecond
+	for {
+		alive, err := tell(f, sandbox.Die)
+		if err != nil || !alive {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the machine's process has not ended: %w", ctx.Err())
+		case <-time.After(poll):
+		}
+	}
 }
 
 // cgroupOf returns the machine's cgroup, as far as this process can reach one.
@@ -163,10 +192,10 @@ func (d *Driver) Destroy(ctx context.Context, ref runtime.Ref) error {
 			return err
 		}
 	}
-	if err := d.release(r); err != nil {
+	if err := d.release(f, r); err != nil {
 		return err
 	}
-	if err := d.removeFolder(ctx, f, r); err != nil {
+	if err := d.removeFolder(ctx, f); err != nil {
 		return fmt.Errorf("remove the files of %s: %w", ref, err)
 	}
 	return nil
@@ -174,8 +203,8 @@ func (d *Driver) Destroy(ctx context.Context, ref runtime.Ref) error {
 
 // removeFolder removes a machine's folder. What belongs to other ids than this
 // user's is removed by a helper that has them.
-func (d *Driver) removeFolder(ctx context.Context, f folder, r record) error {
-	if r.ManyIDs && !r.Disk && os.Geteuid() != 0 {
+func (d *Driver) removeFolder(ctx context.Context, f folder) error {
+	if d.foreignFiles() {
 		if _, err := d.errand(ctx, sandbox.Plan{Remove: f.volume()}); err != nil {
 			return err
 		}
@@ -185,4 +214,11 @@ func (d *Driver) removeFolder(ctx context.Context, f folder, r record) error {
 		return nil
 	}
 	return err
+}
+
+// foreignFiles reports whether machines' files belong to ids that this process
+// cannot act for.
+func (d *Driver) foreignFiles() bool {
+	h, err := d.host()
+	return err == nil && h.identity.helpers
 }

@@ -45,10 +45,22 @@ func becomeGuest(plan Plan, control *os.File, messages *json.Encoder) error {
 	// process when the grace is over.
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go func() {
-		if _, err := stop.Read(make([]byte, 1)); err == nil {
-			cancel()
-		}
-	}()
+	go heed(stop, cancel)
 	return guest.Serve(ctx, listener, plan.Guest)
+}
+
+// heed does what the driver says through the stop pipe.
+func heed(pipe *os.File, stop func()) {
+	word := make([]byte, 1)
+	for {
+		if _, err := pipe.Read(word); err != nil {
+			return
+		}
+		switch word[0] {
+		case Stop:
+			stop()
+		case Die:
+			os.Exit(1) // process 1 takes all others with it
+		}
+	}
 }

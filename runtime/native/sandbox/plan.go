@@ -9,9 +9,9 @@
 //	5  host ⇄ sandbox  one byte "go" from the host, once user ids are mapped;
 //	                   then Messages from the sandbox, the last of them Ready or
 //	                   Error, and end of file
-//	6  host → sandbox  a pipe with a name; a byte in it tells the guest to end its
-//	                   programs and itself. A signal would not do: where the
-//	                   machine has one user, its programs could send it.
+//	6  host → sandbox  a pipe with a name, through which any process of the host
+//	                   tells the guest to Stop or to Die. A signal would not do:
+//	                   where the machine has one user, its programs could send it.
 //	7…                 detached mounts that the plan names by number
 package sandbox
 
@@ -19,7 +19,9 @@ import (
 	"github.com/itechsmart/vm/runtime/agent/guest"
 )
 
-// Descriptors that the driver passes, and the byte that lets the sandbox begin.
+// Descriptors that the driver passes, and the bytes that it sends: on the control
+// stream that the sandbox may go on, through the stop pipe that the guest is to
+// end its programs and then itself, or that everything is to end at once.
 const (
 	PlanFD     = 3
 	ListenerFD = 4
@@ -27,7 +29,9 @@ const (
 	StopFD     = 6
 	MountFD    = 7 // the first of the detached mounts
 
-	Go = 'g'
+	Go   = 'g'
+	Stop = 's'
+	Die  = 'd'
 )
 
 // Plan of a machine.

@@ -1,0 +1,26 @@
+//go:build linux
+
+package native_test
+
+import (
+	"testing"
+
+	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/lang/langtest"
+	"github.com/itechsmart/vm/runtime/native"
+)
+
+// TestLanguages runs the host's own toolchains; those that every machine of this
+// project's developers has must be there.
+func TestLanguages(t *testing.T) {
+	driver := native.New(native.Options{StateDir: t.TempDir(), Agent: agentProgram(t)})
+	if _, err := driver.Probe(t.Context()); err != nil {
+		newDriver(t) // skips or fails as everywhere
+	}
+	langtest.In(t, driver, runtime.Spec{
+		Ref:     runtime.Ref{Instance: "languages", VM: 1},
+		Name:    "languages",
+		Limits:  runtime.Limits{CPU: 2, MemoryMiB: 2048, DiskMiB: 2048, Pids: 512},
+		Network: runtime.Network{Mode: runtime.NetworkNone},
+	}, "bash", "go", "javascript", "perl")
+}
