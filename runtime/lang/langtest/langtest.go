@@ -51,6 +51,30 @@ var expectations = map[string]expectation{
 	"build-error": {exitCode: -1, phase: "build", stderr: "boom"},
 }
 
+// In makes a machine of spec, runs all programs in it and destroys it; for must
+// see Run.
+func In(t *testing.T, driver runtime.Driver, spec runtime.Spec, must ...string) {
+	t.Helper()
+	if _, err := driver.Create(t.Context(), spec, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := driver.Destroy(context.Background(), spec.Ref); err != nil {
+			t.Error(err)
+		}
+	})
+	stream, err := driver.Open(t.Context(), spec.Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := agent.NewClient(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() }) // the machine goes anyway
+	Run(t, client, spec.Image == "", must...)
+}
+
 // Run runs all programs of all languages through client. The languages in must
 // have to be there; others are skipped when the VM lacks their toolchain.
 // Set host when the VM has the host's toolchains.
