@@ -18,6 +18,7 @@ type class int
 
 const (
 	other    class = iota
+	unmade         // a table is not there
 	exists         // a unique constraint
 	orphaned       // a foreign key: the row it points to is not there
 	busy           // another process holds a lock; nothing was done

@@ -13,6 +13,7 @@ import (
 
 	"github.com/itechsmart/vm/db"
 	"github.com/itechsmart/vm/db/dbtest"
+	"github.com/itechsmart/vm/runtime"
 )
 
 // hold keeps all writers out until release is called.
@@ -141,6 +142,19 @@ func TestPostgresGone(t *testing.T) {
 	}
 }
 
+// A refusal is told in the server's words.
+func TestPostgresRefuses(t *testing.T) {
+	database, err := url.Parse(dbtest.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	database.Path = "/no_such_database"
+	_, err = db.Open(t.Context(), database.String())
+	if err == nil || !strings.Contains(err.Error(), `database "no_such_database" does not exist`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // openConnections leaves s with several idle connections.
 func openConnections(t *testing.T, s db.Store, database string) {
 	t.Helper()
@@ -184,6 +198,9 @@ func TestOpenErrors(t *testing.T) {
 		}
 		if !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: got %q, want it to hold %q", c.database, err, c.want)
+		}
+		if errors.Is(err, db.ErrGone) != (runtime.Hint(err) != "") {
+			t.Errorf("%q: %q has the hint %q", c.database, err, runtime.Hint(err))
 		}
 		if strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: the password is in %q", c.database, err)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/migrate"
+
+	"github.com/itechsmart/vm/runtime"
 )
 
 // Migrations are files named NUMBER_subject.up.sql; they run in the order of
@@ -37,16 +39,14 @@ func (s *store) prepare(ctx context.Context) error {
 		return err
 	}
 	applied, err := s.identify(ctx)
-	if err == nil && applied == newest {
+	switch {
+	case err != nil && s.engine.classify(err) != unmade:
+		return err
+	case err == nil && applied == newest:
 		return nil
-	}
-	if err == nil && applied > newest {
+	case err == nil && applied > newest:
 		return tooNew(applied, newest)
 	}
-	if errors.Is(err, ErrGone) || ctx.Err() != nil {
-		return err
-	}
-	// Behind, or without our tables.
 	if err := s.attempt(ctx, "migrate", func() (bool, error) { return true, s.migrate(ctx, newest) }); err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (s *store) prepare(ctx context.Context) error {
 
 // identify reads the newest migration and the instance.
 func (s *store) identify(ctx context.Context) (applied string, err error) {
-	err = s.query(ctx, "identify", func(db bun.IDB) error {
+	err = s.query(ctx, "connect", func(db bun.IDB) error {
 		return db.NewRaw("SELECT (SELECT max(name) FROM ?), (SELECT id FROM instance)", bun.Ident(migrationsTable)).
 			Scan(ctx, &applied, &s.instance)
 	})
@@ -120,12 +120,12 @@ func newestMigration() (string, error) {
 	return number, nil
 }
 
-// ErrTooNew: a newer version of this program has changed the database.
+// ErrTooNew means that a newer version of this program has changed the database.
 var ErrTooNew = errors.New("the database belongs to a newer version of this program")
 
 func tooNew(applied, known string) error {
-	return fmt.Errorf("%w (its state is %s, this program knows %s): update the program, or choose another database",
-		ErrTooNew, applied, known)
+	err := fmt.Errorf("%w (its state is %s, this program knows %s)", ErrTooNew, applied, known)
+	return runtime.WithHint(err, "update this program, or choose another database")
 }
 
 // onceConnector connects once. A second connection, opened by database/sql

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/itechsmart/vm/runtime"
 )
 
 const (
@@ -47,7 +49,11 @@ func Open(ctx context.Context, url string) (Store, error) {
 	}
 	if err := s.prepare(ctx); err != nil {
 		_ = s.Close()
-		return nil, fmt.Errorf("open database: %w", err)
+		err = fmt.Errorf("open database: %w", err)
+		if errors.Is(err, ErrGone) {
+			err = runtime.WithHint(err, "check that the database is running, and that its URL or path is right")
+		}
+		return nil, err
 	}
 	s.engine.opened(s.instance)
 	return s, nil

@@ -125,6 +125,8 @@ func (e *postgres) classify(err error) class {
 
 func classifyState(state string) class {
 	switch state {
+	case "42P01": // undefined_table
+		return unmade
 	case "23505": // unique_violation
 		return exists
 	case "23503": // foreign_key_violation

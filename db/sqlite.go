@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -132,6 +133,10 @@ func (e *sqlite) classify(err error) class {
 		return busy
 	case sqlitecode.SQLITE_CANTOPEN, sqlitecode.SQLITE_IOERR:
 		return lost
+	case sqlitecode.SQLITE_ERROR: // whatever is wrong with a statement
+		if strings.Contains(failed.Error(), "no such table") {
+			return unmade
+		}
 	}
 	return other
 }

@@ -94,7 +94,7 @@ func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
 	return err
 }
 
-// ErrNoTLS: the server offers no TLS and the sslmode asks for it.
+// ErrNoTLS means that the server offers no TLS and the sslmode asks for it.
 var ErrNoTLS = errors.New("the server offers no TLS; sslmode=disable goes without it on a network that you trust")
 
 // sslRequest asks the server for TLS (PostgreSQL protocol, SSLRequest): length
