@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -29,14 +32,18 @@ type Output struct {
 	client Client
 	token  json.RawMessage
 
-	mu          sync.Mutex // held while sending: that keeps the order
+	mu          sync.Mutex // guards what follows, not the streams themselves
 	executionID int64
 	vmID        int64
 	streams     map[string]*outputStream
 }
 
-// outputStream is one stream's state; Output.mu guards it.
+// outputStream is one stream of an execution.
 type outputStream struct {
+	o    *Output
+	name string
+
+	mu      sync.Mutex // held while sending: that keeps the order
 	decoder decoder
 	text    []byte // valid UTF-8, not sent yet
 	sent    time.Time
@@ -57,8 +64,8 @@ func (o *Output) Start(executionID, vmID int64) error {
 		return nil
 	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.executionID, o.vmID = executionID, vmID
+	o.mu.Unlock()
 	return notifyProgress(o.ctx, o.client, o.token, struct {
 		ExecutionID int64 `json:"executionId"`
 	}{executionID})
@@ -71,18 +78,14 @@ func (o *Output) Write(stream string, p []byte) error {
 	if len(o.token) == 0 {
 		return nil
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	s := o.streams[stream]
-	if s == nil {
-		s = &outputStream{}
-		o.streams[stream] = s
-	}
+	s := o.stream(stream)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for len(p) > 0 {
-		n := min(len(p), outputBuffer-len(s.text))
+		n := min(len(p), outputBuffer-len(s.text)) // above 0: what is full has been sent
 		s.text = s.decoder.append(s.text, p[:n])
 		p = p[n:]
-		if err := o.schedule(stream, s); err != nil {
+		if err := s.schedule(); err != nil {
 			return err
 		}
 	}
@@ -93,60 +96,83 @@ func (o *Output) Write(stream string, p []byte) error {
 // Nothing is written after it.
 func (o *Output) Flush() error {
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	streams := slices.Collect(maps.Values(o.streams))
+	o.mu.Unlock()
 	var failed error
-	for name, s := range o.streams {
+	for _, s := range streams {
+		s.mu.Lock()
 		s.text = s.decoder.finish(s.text)
-		if err := o.sendText(name, s); err != nil {
-			failed = err
-		}
+		failed = errors.Join(failed, s.send())
+		s.mu.Unlock()
 	}
 	return failed
 }
 
-// schedule sends a stream's text now if it may be, and else has it sent later;
-// if there is no room for more, it waits for that moment.
-func (o *Output) schedule(name string, s *outputStream) error {
+func (o *Output) stream(name string) *outputStream {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.streams[name]
+	if s == nil {
+		s = &outputStream{o: o, name: name}
+		o.streams[name] = s
+	}
+	return s
+}
+
+// schedule, with mu held, sends the text now if that is due, and else later; if
+// there is no room for more, it waits for that moment.
+func (s *outputStream) schedule() error {
 	wait := outputEvery - time.Since(s.sent)
-	switch {
-	case wait <= 0:
-		return o.sendText(name, s)
-	case len(s.text) < outputBuffer:
+	if wait > 0 && len(s.text) < outputBuffer {
 		if s.timer == nil {
-			s.timer = time.AfterFunc(wait, func() { o.sendLater(name, s) })
+			s.timer = time.AfterFunc(wait, s.sendLater)
 		}
 		return nil
 	}
-	timer := time.NewTimer(wait)
+	s.stopTimer()
+	if wait > 0 {
+		s.pause(wait)
+	}
+	return s.send()
+}
+
+// pause waits, unless nobody waits for the output any more.
+func (s *outputStream) pause(d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-o.ctx.Done():
+	case <-s.o.ctx.Done():
 	}
-	return o.sendText(name, s)
 }
 
-func (o *Output) sendLater(name string, s *outputStream) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (s *outputStream) sendLater() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	// The next Write, or Flush, fails as this does.
-	_ = o.sendText(name, s)
+	_ = s.send()
 }
 
-// sendText sends a stream's text, if there is any, and forgets it.
-func (o *Output) sendText(name string, s *outputStream) error {
+// send, with mu held, sends the text, if there is any, and forgets it.
+func (s *outputStream) send() error {
+	s.stopTimer()
+	if len(s.text) == 0 {
+		return nil
+	}
+	s.o.mu.Lock()
+	chunk := OutputChunk{ExecutionID: s.o.executionID, VMID: s.o.vmID, Stream: s.name, Text: string(s.text)}
+	s.o.mu.Unlock()
+	s.text = s.text[:0]
+	err := notifyProgress(s.o.ctx, s.o.client, s.o.token, chunk)
+	s.sent = time.Now()
+	return err
+}
+
+func (s *outputStream) stopTimer() {
 	if s.timer != nil {
 		s.timer.Stop()
 		s.timer = nil
 	}
-	if len(s.text) == 0 {
-		return nil
-	}
-	chunk := OutputChunk{ExecutionID: o.executionID, VMID: o.vmID, Stream: name, Text: string(s.text)}
-	s.text = s.text[:0]
-	err := notifyProgress(o.ctx, o.client, o.token, chunk)
-	s.sent = time.Now()
-	return err
 }
 
 // decoder makes valid UTF-8 of bytes that come in pieces.
