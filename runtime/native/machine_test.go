@@ -78,6 +78,7 @@ func TestInside(t *testing.T) {
 		{"host name", "cat /proc/sys/kernel/hostname; getent hosts My-machine-1 | cut -d' ' -f1", "My-machine-1\n127.0.1.1\n"},
 		{"user", "id -un; id -u; id -G; echo $HOME; pwd", "sandbox\n1000\n1000\n/home/sandbox\n/home/sandbox\n"},
 		{"capabilities", "grep -hE '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status | cut -f2 | sort -u", "0000000000000000\n"},
+		{"bounding set", "grep -h ^CapBnd /proc/self/status | cut -f2 | grep -cE '^0{14}(eb|00)$'", "1\n"}, // sandbox.guestCapabilities, or none
 		{"locks", "grep -hE '^(NoNewPrivs|Seccomp):' /proc/self/status | cut -f2", "1\n2\n"},
 		{"other processes", "cat /proc/[0-9]*/comm | sort -u | grep -vE '^(vm-agent|exe|sh|cat|sort|grep)$' || echo none", "none\n"},
 		{"init cannot be looked into", "cat /proc/1/environ /proc/1/maps /proc/1/mem 2>/dev/null | wc -c; ls /proc/1/fd /proc/1/root 2>/dev/null | wc -l", "0\n0\n"},
@@ -87,6 +88,7 @@ func TestInside(t *testing.T) {
 		{"network", "tail -n +2 /proc/net/route | wc -l; grep -c : /proc/net/dev; grep -o 'lo:' /proc/net/dev", "0\n1\nlo:\n"},
 		{"proc is covered", "cat /proc/keys /proc/timer_list /proc/interrupts 2>/dev/null | wc -c; cat /proc/kcore 2>/dev/null | head -c 1 | wc -c", "0\n0\n"},
 		{"proc is read-only", "(echo 1 > /proc/sysrq-trigger) 2>/dev/null || echo no; (echo x > /proc/sys/kernel/core_pattern) 2>/dev/null || echo no", "no\nno\n"},
+		{"proc is covered read-only", "for d in bus fs irq sys; do grep -c \" /proc/$d ro,\" /proc/self/mountinfo; done", "1\n1\n1\n1\n"},
 		{"toolchains are read-only", "touch /usr/bin/new 2>/dev/null || echo no", "no\n"},
 		{"nothing of the host's", "ls /home; ls -A /root /run /var 2>/dev/null | grep -v : | sort -u | tr '\\n' ' '; cat /etc/shadow /etc/ssh/* 2>/dev/null | head -c 1", "sandbox\n tmp "},
 		{"writable", "for d in . /tmp /var/tmp; do echo x > $d/file && cat $d/file; done", "x\nx\nx\n"},
