@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -97,14 +96,6 @@ func labelsText(labels map[string]string) string {
 		list = append(list, key+"="+labels[key])
 	}
 	return strings.Join(list, " ")
-}
-
-// share is a used amount of a limit.
-func share(used, limit float64) string {
-	if limit <= 0 {
-		return ""
-	}
-	return fmt.Sprintf("%.0f %%", 100*used/limit)
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -122,6 +123,14 @@ func (r *rig) vm(t *testing.T, args ...string) string {
 		t.Fatalf("vm %v: %v\n%s", args, err, out)
 	}
 	return string(out)
+}
+
+// setenv adds to the environment of servers until the test's end, but not of the
+// clean-up.
+func (r *rig) setenv(t *testing.T, variable string) {
+	before := r.env
+	r.env = append(slices.Clip(r.env), variable)
+	t.Cleanup(func() { r.env = before })
 }
 
 // serve starts a server and opens a session with it.
