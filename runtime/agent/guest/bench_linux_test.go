@@ -1,12 +1,22 @@
 package guest_test
 
 import (
+	"os/exec"
 	"strconv"
 	"testing"
 
 	"github.com/itechsmart/vm/runtime/agent"
 	"github.com/itechsmart/vm/runtime/agent/guest"
 )
+
+// BenchmarkSpawn is what the smallest program costs without any agent.
+func BenchmarkSpawn(b *testing.B) {
+	for b.Loop() {
+		if err := exec.Command("/bin/true").Run(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
 
 // BenchmarkTrue is the round trip of the smallest program.
 func BenchmarkTrue(b *testing.B) {

@@ -35,6 +35,7 @@ type plan struct {
 	Socket string
 	Join   []string // cgroup.procs files
 	UID    int      // run the guest as this user
+	Disk   int      // bytes of a file system of the home's own
 	Config guest.Config
 }
 
@@ -140,6 +141,12 @@ func beInit() error {
 	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return err
 	}
+	if p.Disk > 0 {
+		p.Config.DiskPath = p.Config.Home
+		if err := unix.Mount("tmpfs", p.Config.Home, "tmpfs", 0, fmt.Sprintf("size=%d,mode=777", p.Disk)); err != nil {
+			return err
+		}
+	}
 	if p.UID != 0 {
 		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(p.UID), syscall.Setuid(p.UID)); err != nil {
 			return err
@@ -233,6 +240,29 @@ func TestOutOfMemory(t *testing.T) {
 				t.Errorf("%d MiB in use", stats.Memory>>20)
 			}
 		})
+	}
+}
+
+func TestDiskFull(t *testing.T) {
+	v := newVM(t, plan{Disk: 8 << 20, Config: guest.Config{Home: openDir(t)}}, limits{})
+	c := v.connect()
+	quietly := sh("quietly", "dd if=/dev/zero of=big bs=1M count=99 2>/dev/null || exit 1")
+	file := sh("its file", "true")
+	file.Files = []agent.File{{Path: "code", Data: make([]byte, 1<<20)}}
+	for _, run := range []agent.Run{quietly, file} {
+		res, err := c.Run(t.Context(), run, nil)
+		if err != nil || res.Verdict != agent.DiskFull {
+			t.Errorf("%s: got %s, %v", run.ID, brief(res), err)
+		}
+	}
+	if stats, err := c.Stats(t.Context()); err != nil || stats.Disk < 7<<20 || stats.Disk > 8<<20 {
+		t.Errorf("%d bytes in use, %v", stats.Disk, err)
+	}
+	if _, err := c.Run(t.Context(), sh("tidy", "rm big code"), nil); err != nil {
+		t.Error(err)
+	}
+	if res, err := c.Run(t.Context(), sh("after", "exit 1"), nil); err != nil || res.Verdict != agent.Exited {
+		t.Errorf("with room again: %s, %v", brief(res), err)
 	}
 }
 
@@ -330,8 +360,13 @@ func TestZombies(t *testing.T) {
 	if err != nil || res.ExitCode != 0 {
 		t.Errorf("got %s, %v", brief(res), err)
 	}
-	res, err = c.Run(t.Context(), sh("look", "cat /proc/[0-9]*/stat | grep -c ' Z ' || true"), nil)
-	if err != nil || string(res.Stdout.Head) != "0\n" {
-		t.Errorf("%s zombies; %v", res.Stdout.Head, err)
+	for i := 0; ; i++ { // until the last has been collected, or the test's time is over
+		res, err = c.Run(t.Context(), sh(fmt.Sprint("look", i), "cat /proc/[0-9]*/stat | grep -c ' Z ' || true"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(res.Stdout.Head) == "0\n" {
+			break
+		}
 	}
 }

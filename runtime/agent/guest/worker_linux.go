@@ -49,9 +49,15 @@ func spawn(r *reaper) (*worker, error) {
 // errSupervisor: the supervisor itself is dead or talks nonsense.
 var errSupervisor = errors.New("supervisor lost")
 
+// startLimit is how long a supervisor may take to start a program.
+const startLimit = 30 * time.Second
+
 // start has the worker start a program with three pipes.
 func (w *worker) start(c *command, pipes [3]*os.File) error {
 	w.seq++
+	w.wake()
+	_ = w.control.SetDeadline(time.Now().Add(startLimit)) // fails when closed, as what follows
+	defer w.control.SetDeadline(time.Time{})
 	err := w.control.send(order{Op: "start", Seq: w.seq, Command: c},
 		int(pipes[0].Fd()), int(pipes[1].Fd()), int(pipes[2].Fd()))
 	if errors.Is(err, unix.E2BIG) {
