@@ -50,9 +50,11 @@ func findCgroups(privileged bool) cgroupTree {
 }
 
 // legacyTree finds the controllers of version 1, also those of a hybrid system.
+// Nothing is limited by cpuset; but Java takes itself to be outside of any cgroup
+// when one of these four is missing: cpu, cpuacct, cpuset, memory.
 func legacyTree() cgroupTree {
 	parents := map[string]string{}
-	for _, controller := range []string{"cpu", "cpuacct", "memory", "pids"} {
+	for _, controller := range []string{"cpu", "cpuacct", "cpuset", "memory", "pids"} {
 		mountPoint, err := cgroups.FindCgroupMountpoint("", controller)
 		if err == nil && unix.Access(mountPoint, unix.W_OK) == nil {
 			parents[controller] = filepath.Join(mountPoint, cgroupParent)
@@ -139,6 +141,13 @@ func (c machineCgroup) folders() []string {
 func (c machineCgroup) create(limits runtime.Limits) error {
 	if len(c.paths) == 0 {
 		return nil
+	}
+	if folder := c.paths["cpuset"]; folder != "" {
+		// It can be joined only once it has its parent's processors.
+		const nobody = -1
+		if err := (&cgroup1.CpusetGroup{}).ApplyDir(folder, &cgroups.Resources{}, nobody); err != nil {
+			return fmt.Errorf("make a cgroup: %w", err)
+		}
 	}
 	for _, folder := range c.folders() {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
