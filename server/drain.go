@@ -53,7 +53,7 @@ func (c *connection) drain(ctx context.Context, cause Cause) error {
 		err = errors.Join(err, fmt.Errorf("writing to the client: %w", context.Cause(c.out.failed)))
 	}
 	c.cancel(errEnding)
-	// What it returns was already closed by a client that has gone.
+	// It fails when the client has closed its ends before: as good as closed.
 	_ = c.conn.Close()
 	return err
 }

@@ -92,7 +92,7 @@ func (l *lab) Handle(ctx context.Context, method string, params json.RawMessage)
 	if l.timid {
 		p.N, p.Size = min(p.N, 10), min(p.Size, 10)
 		switch method {
-		case "hold", "document/hold", "stubborn", "insist", "ask":
+		case "hold", "document/hold", "stubborn", "insist", "complain", "ask":
 			method = "nothing"
 		}
 	}
@@ -118,6 +118,9 @@ func (l *lab) Handle(ctx context.Context, method string, params json.RawMessage)
 	case "insist": // succeeds although it was cancelled
 		<-ctx.Done()
 		return "done all the same", nil
+	case "complain": // has its own view of being cancelled
+		<-ctx.Done()
+		return nil, errors.New("I was not finished")
 	case "release":
 		l.open(p.Name)
 		return "released", nil

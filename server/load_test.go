@@ -76,6 +76,27 @@ func TestOversizedFrame(t *testing.T) {
 	}
 }
 
+// TestAnnouncedFrame takes memory for what has come, not for what is to come.
+func TestAnnouncedFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := serve(t, Options{})
+		before := heap()
+		p.write(fmt.Sprintf("Content-Length: %d\r\n\r\n{", maxFrame))
+		synctest.Wait()
+		if after := heap(); after > before+1<<20 {
+			t.Errorf("the heap grew from %d to %d bytes", before, after)
+		}
+		_ = p.in.Close()
+		box := p.collect()
+		<-p.ended
+		synctest.Wait()
+		want := []string{`{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"the input ended within a message"}}`}
+		if diff := cmp.Diff(want, box.take()); diff != "" {
+			t.Errorf("frames (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestLargestFrame takes a message of exactly 64 MiB.
 func TestLargestFrame(t *testing.T) {
 	p := serve(t, Options{})
@@ -165,8 +186,12 @@ func TestClientGone(t *testing.T) {
 		p.send(initialize)
 		p.send(`{"jsonrpc":"2.0","id":1,"method":"tell","params":{"n":100000,"size":10000}}`)
 		synctest.Wait()
+		closed := time.Now()
 		_ = p.out.Close()
 		<-p.ended
+		if took := time.Since(closed); took != 0 {
+			t.Errorf("writers were told after %v", took)
+		}
 		if p.ending.Cause != Gone || p.err == nil {
 			t.Errorf("ended with %q, %v", p.ending.Cause, p.err)
 		}

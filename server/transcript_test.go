@@ -32,9 +32,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type peer struct {
 	t      *testing.T
 	lab    *lab
-	in     *io.PipeWriter // what the server reads
-	out    *io.PipeReader // what the server writes
-	log    *bytes.Buffer
+	in     *io.PipeWriter     // what the server reads
+	out    *io.PipeReader     // what the server writes
 	stop   context.CancelFunc // of Serve's context
 	ended  chan struct{}      // closed when Serve has returned
 	ending Ending
@@ -46,7 +45,7 @@ func serve(t *testing.T, opts Options) *peer {
 	t.Helper()
 	serverIn, in := io.Pipe()
 	out, serverOut := io.Pipe()
-	p := &peer{t: t, lab: newLab(), in: in, out: out, log: &bytes.Buffer{}, ended: make(chan struct{})}
+	p := &peer{t: t, lab: newLab(), in: in, out: out, ended: make(chan struct{})}
 	ctx, stop := context.WithCancel(t.Context())
 	p.stop = stop
 	go func() {
