@@ -94,6 +94,14 @@ func TestRun(t *testing.T) {
 			stdout: home + "/deep/er\nup\nthere\ntool\n",
 		},
 		{
+			name: "signals as they should be", run: agent.Run{Command: []string{"grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"}},
+			want: agent.Result{Verdict: agent.Exited, Phase: "run"}, stdout: "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n",
+		},
+		{
+			name: "no descriptors but its own", run: agent.Run{Command: []string{"ls", "/proc/self/fd"}},
+			want: agent.Result{Verdict: agent.Exited, Phase: "run"}, stdout: "0\n1\n2\n3\n", // 3 is the folder
+		},
+		{
 			name: "missing", run: agent.Run{Command: []string{"no-such-program", "x"}},
 			want: agent.Result{Verdict: agent.Exited, Phase: "run", ExitCode: 127, Missing: "no-such-program"},
 		},

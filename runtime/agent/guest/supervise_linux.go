@@ -27,8 +27,7 @@ func Supervise() error {
 	return s.serve()
 }
 
-// supervisor runs one program at a time. Its goroutine holds the process's main
-// thread, so that a program's parent-death signal means this process.
+// supervisor runs one program at a time.
 type supervisor struct {
 	control control
 	oom     *oomScore
@@ -43,7 +42,6 @@ type supervisor struct {
 }
 
 func newSupervisor() (*supervisor, error) {
-	runtime.LockOSThread()
 	signal.Notify(make(chan os.Signal, 1)) // nothing that a program sends ends the supervisor
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become subreaper: %w", err)
@@ -59,8 +57,6 @@ func newSupervisor() (*supervisor, error) {
 	// Neither program nor supervisor leaves a core file; both calls only lower.
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
-	var none unix.Sigset_t
-	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil)
 	return s, nil
 }
 
@@ -159,6 +155,12 @@ func (s *supervisor) fork(c *command, fds []int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	// A program starts with no signal blocked, whatever the guest was started
+	// with. Handlers go by themselves.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var none unix.Sigset_t
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil)
 	s.oom.raise()
 	defer func() {
 		s.oom.restore()
