@@ -1,6 +1,7 @@
 # `make` builds bin/vm; `make test` tests everything on engines of its own.
 
 GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # All of them but one: sentinels are explained as "ErrX: there is no …".
 CHECKS = all,-ST1022
@@ -13,7 +14,7 @@ export CGO_ENABLED = 0
 
 # The program, with the agents inside it.
 build: agent
-	$(GO) build -trimpath -o bin/vm ./cmd/vm
+	$(GO) build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o bin/vm ./cmd/vm
 
 # The program that runs inside every VM, for both architectures.
 agent:

@@ -23,9 +23,13 @@ func (s Scope) progress(ctx context.Context, t Tokens, title string) (report run
 	}
 }
 
-// observe sends an execution's output under the partialResultToken as it comes.
-// flush sends the rest and is always called, before the response.
+// observe sends an execution's output under the partialResultToken as it comes,
+// or gives it to Scope.Output. flush sends the rest and is always called, before
+// the response.
 func (s Scope) observe(ctx context.Context, t Tokens) (o pool.Observer, flush func()) {
+	if s.Output != nil {
+		return s.observeBytes(), func() {}
+	}
 	if len(t.PartialResultToken) == 0 {
 		return pool.Observer{}, func() {}
 	}
@@ -36,4 +40,20 @@ func (s Scope) observe(ctx context.Context, t Tokens) (o pool.Observer, flush fu
 		Started: func(e db.Execution) { _ = out.Start(e.ID, e.VMID) },
 		Output:  func(stream agent.Stream, p []byte) { _ = out.Write(stream.String(), p) },
 	}, func() { _ = out.Flush() }
+}
+
+// observeBytes gives output to a caller in the same process.
+func (s Scope) observeBytes() pool.Observer {
+	var ids OutputChunk
+	return pool.Observer{
+		Started: func(e db.Execution) {
+			ids = OutputChunk{ExecutionID: e.ID, VMID: e.VMID}
+			s.Output(ids)
+		},
+		Output: func(stream agent.Stream, p []byte) {
+			chunk := ids
+			chunk.Stream, chunk.Text = stream.String(), string(p)
+			s.Output(chunk)
+		},
+	}
 }

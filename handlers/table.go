@@ -27,6 +27,10 @@ const (
 type Scope struct {
 	*pool.Tenant
 	Client Client // takes notifications; never nil
+	// Output, when set, gets what executions print, instead of the client, for a
+	// caller in the same process: Text then holds the bytes as they are, valid
+	// UTF-8 or not. Executions of a batch call it at the same time.
+	Output func(OutputChunk)
 }
 
 // Method is a row of the table.

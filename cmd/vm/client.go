@@ -9,17 +9,8 @@ import (
 	"github.com/itechsmart/vm/handlers"
 )
 
-// Tokens under which this client asks for notifications.
-var (
-	progressToken = json.RawMessage(`"progress"`)
-	outputToken   = json.RawMessage(`"output"`)
-)
-
 // withProgress asks for work-done progress, which is shown as the status line.
-var withProgress = handlers.Tokens{WorkDoneToken: progressToken}
-
-// withOutput asks for a program's output besides.
-var withOutput = handlers.Tokens{WorkDoneToken: progressToken, PartialResultToken: outputToken}
+var withProgress = handlers.Tokens{WorkDoneToken: json.RawMessage(`"progress"`)}
 
 // client is this terminal as methods see it. It implements handlers.Client.
 type client struct {
@@ -30,8 +21,7 @@ type client struct {
 	output func(handlers.OutputChunk)
 }
 
-// Notify implements handlers.Client: output and progress are shown, the rest is
-// for editors.
+// Notify implements handlers.Client: progress is shown, the rest is for editors.
 func (c *client) Notify(_ context.Context, method string, params any) error {
 	if method != "$/progress" {
 		return nil
@@ -41,29 +31,21 @@ func (c *client) Notify(_ context.Context, method string, params any) error {
 		return err
 	}
 	var notice struct {
-		Token json.RawMessage `json:"token"`
 		Value json.RawMessage `json:"value"`
 	}
 	if err := json.Unmarshal(raw, &notice); err != nil {
 		return err
 	}
-	if string(notice.Token) == string(outputToken) {
-		return c.takeOutput(notice.Value)
-	}
 	return c.takeProgress(notice.Value)
 }
 
-func (c *client) takeOutput(value json.RawMessage) error {
-	var chunk handlers.OutputChunk
-	if err := json.Unmarshal(value, &chunk); err != nil {
-		return err
-	}
+// takeOutput shows what a program prints, byte for byte.
+func (c *client) takeOutput(chunk handlers.OutputChunk) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.output != nil {
 		c.output(chunk)
 	}
-	return nil
 }
 
 // takeProgress shows LSP's work-done progress.

@@ -40,7 +40,7 @@ func executionID(arg string) (int64, error) {
 }
 
 func attach(ctx context.Context, t *terminal, id int64) error {
-	err := t.follow(ctx, "vm/attach", handlers.AttachParams{ExecutionID: id, Tokens: withOutput}, following{})
+	err := t.follow(ctx, "vm/attach", handlers.AttachParams{ExecutionID: id, Tokens: withProgress}, following{})
 	if err != nil && ctx.Err() != nil {
 		t.say("execution %d goes on; vm attach %d follows it again", id, id)
 		return exitAs(interruption(ctx).code())

@@ -64,7 +64,7 @@ func batch(ctx context.Context, t *terminal, params handlers.BatchParams) error 
 	if err != nil {
 		return err
 	}
-	params.Tokens = withOutput
+	params.Tokens = withProgress
 	out := t.newBatchOutput(vms.VMs, params.VMIDs)
 	t.client.output = out.take
 	result, err := call[handlers.BatchResult](ctx, t, "vm/batchExecute", params)

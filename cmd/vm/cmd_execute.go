@@ -60,7 +60,7 @@ func execute(ctx context.Context, t *terminal, vm *handlers.ID, c code, detach b
 		_, err = fmt.Fprintln(t.stdout, e.ID)
 		return err
 	}
-	params.Tokens = withOutput
+	params.Tokens = withProgress
 	params.OpenStdin = !c.usedStdin && t.hasInput()
 	return t.follow(ctx, "vm/execute", params, following{feed: params.OpenStdin, cancels: true})
 }

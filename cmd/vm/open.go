@@ -18,8 +18,15 @@ import (
 	"github.com/itechsmart/vm/runtime/pool"
 )
 
-// version is the module's, as the build recorded it.
+// release is set by the linker.
+var release string
+
+// version is what make build sets it to; else the module's, as the build
+// recorded it.
 var version = func() string {
+	if release != "" {
+		return release
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}

@@ -13,10 +13,8 @@ import (
 	"github.com/itechsmart/vm/server"
 )
 
-func serveCommand() *cobra.Command {
-	var config string
-	var verbose bool
-	cmd := &cobra.Command{
+func serveCommand(t *terminal) *cobra.Command {
+	return &cobra.Command{
 		Use:   "serve",
 		Short: "Serve an editor over standard input and output",
 		Long: `Serve speaks JSON-RPC over standard input and output, as the Language Server
@@ -25,22 +23,20 @@ Protocol frames it. Editors start it; docs/protocol.md describes what it answers
 It ends with exit code 0 after shutdown and exit, and 1 when its input ends
 without them. Executions that still run then go on in their VMs, and the next
 server follows them to their end.`,
-		Args: cobra.NoArgs,
+		Args:              takes(0, 0),
+		ValidArgsFunction: words(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			settings, err := handlers.LoadSettings(config)
+			settings, err := t.settings()
 			if err != nil {
 				return err
 			}
 			level := slog.LevelInfo
-			if verbose {
+			if t.verbose {
 				level = slog.LevelDebug
 			}
 			return serve(cmd, settings, server.NewLog(os.Stderr, level))
 		},
 	}
-	cmd.Flags().StringVar(&config, "config", "", "configuration file (default: config.yaml in the user's configuration folder)")
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "log more")
-	return cmd
 }
 
 func serve(cmd *cobra.Command, settings handlers.Settings, log *server.Log) error {

@@ -3,20 +3,19 @@ package lang
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 )
 
 // Java wants everything in a class, and a public class in a file of its name.
 var (
-	javaNoise   = regexp.MustCompile(`(?s)//[^\n]*|/\*.*?\*/|"""(?:\\.|.)*?"""|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'`)
-	javaType    = regexp.MustCompile(`(?:^|[^.\w])(class|interface|enum|record)\s+([\pL_$][\pL\pN_$]*)`)
-	javaPublic  = regexp.MustCompile(`\bpublic\b`)
-	javaMain    = regexp.MustCompile(`\bvoid\s+main\s*\(`)
-	javaNoArgs  = regexp.MustCompile(`\bvoid\s+main\s*\(\s*\)`)
-	javaPackage = regexp.MustCompile(`^\s*package\s+([\pL\pN_$.]+)\s*;`)
-	javaHeader  = regexp.MustCompile(`^\s*(?:package|import)\s+[^;]*;`)
-	javaName    = regexp.MustCompile(`^[\pL_$][\pL\pN_$]*$`)
+	javaNoise   = pattern(`(?s)//[^\n]*|/\*.*?\*/|"""(?:\\.|.)*?"""|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'`)
+	javaType    = pattern(`(?:^|[^.\w])(class|interface|enum|record)\s+([\pL_$][\pL\pN_$]*)`)
+	javaPublic  = pattern(`\bpublic\b`)
+	javaMain    = pattern(`\bvoid\s+main\s*\(`)
+	javaNoArgs  = pattern(`\bvoid\s+main\s*\(\s*\)`)
+	javaPackage = pattern(`^\s*package\s+([\pL\pN_$.]+)\s*;`)
+	javaHeader  = pattern(`^\s*(?:package|import)\s+[^;]*;`)
+	javaName    = pattern(`^[\pL_$][\pL\pN_$]*$`)
 )
 
 // prepareJava finds the main class, names the file after the public one, and
@@ -26,14 +25,14 @@ func prepareJava(s *Source) {
 	text := blank(s.Code)
 	header := 0
 	for {
-		at := javaHeader.FindIndex(text[header:])
+		at := javaHeader().FindIndex(text[header:])
 		if at == nil {
 			break
 		}
 		header += at[1]
 	}
 	name := strings.TrimSuffix(s.FileName, ".java")
-	if !javaName.MatchString(name) {
+	if !javaName().MatchString(name) {
 		name = "Main"
 	}
 	shape := javaShape(text[header:])
@@ -42,7 +41,7 @@ func prepareJava(s *Source) {
 		s.Class = shape.main
 	case shape.looseMain:
 		start := ""
-		if javaNoArgs.Match(text) {
+		if javaNoArgs().Match(text) {
 			start = fmt.Sprintf("public static void main(String[] args) throws Exception { new %s().main(); } ", name)
 		}
 		s.wrap(header, fmt.Sprintf("public class %s { %s", name, start), "\n}\n")
@@ -57,7 +56,7 @@ func prepareJava(s *Source) {
 		name = shape.public
 	}
 	s.FileName = name + ".java"
-	if p := javaPackage.FindSubmatch(text); p != nil {
+	if p := javaPackage().FindSubmatch(text); p != nil {
 		s.Class = string(p[1]) + "." + s.Class
 	}
 }
@@ -69,7 +68,7 @@ func (s *Source) wrap(at int, before, after string) {
 // blank replaces comments and literals with spaces, so that words and braces in
 // them are not taken for code. Offsets and lines stay.
 func blank(code []byte) []byte {
-	return javaNoise.ReplaceAllFunc(code, func(m []byte) []byte {
+	return javaNoise().ReplaceAllFunc(code, func(m []byte) []byte {
 		return bytes.Map(func(r rune) rune {
 			if r == '\n' {
 				return r
@@ -126,20 +125,20 @@ func (sh *shape) add(piece []byte) {
 		return
 	}
 	head, body, _ := bytes.Cut(piece, []byte("{"))
-	declared := javaType.FindSubmatch(head)
+	declared := javaType().FindSubmatch(head)
 	if declared == nil {
 		sh.loose = true
-		sh.looseMain = sh.looseMain || javaMain.Match(head)
+		sh.looseMain = sh.looseMain || javaMain().Match(head)
 		return
 	}
 	name := string(declared[2])
 	if sh.first == "" {
 		sh.first = name
 	}
-	if sh.public == "" && javaPublic.Match(head) {
+	if sh.public == "" && javaPublic().Match(head) {
 		sh.public = name
 	}
-	if sh.main == "" && javaMain.Match(body) {
+	if sh.main == "" && javaMain().Match(body) {
 		sh.main = name
 	}
 }

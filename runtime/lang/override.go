@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -63,33 +62,33 @@ func setList(field *[]string, value []string) {
 }
 
 var (
-	idPattern      = regexp.MustCompile(`^[a-z][a-z0-9+#_-]{0,31}$`)
-	extPattern     = regexp.MustCompile(`^\.[\pL\pN+_-]{1,16}$`)
-	programPattern = regexp.MustCompile(`^[A-Za-z0-9_./+-]+(\|[A-Za-z0-9_./+-]+)*$`)
-	imagePattern   = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9_./:@%-]{0,254}$`)
-	placeholder    = regexp.MustCompile(`\{[a-z]+\}`)
+	idPattern      = pattern(`^[a-z][a-z0-9+#_-]{0,31}$`)
+	extPattern     = pattern(`^\.[\pL\pN+_-]{1,16}$`)
+	programPattern = pattern(`^[A-Za-z0-9_./+-]+(\|[A-Za-z0-9_./+-]+)*$`)
+	imagePattern   = pattern(`^[a-z0-9][A-Za-z0-9_./:@%-]{0,254}$`)
+	placeholder    = pattern(`\{[a-z]+\}`)
 	placeholders   = []string{"{file}", "{name}", "{out}", "{dir}", "{class}"}
 )
 
 // check says what is wrong with a row, field first.
 func (l Language) check() error {
 	for _, name := range append([]string{l.ID}, l.Aliases...) {
-		if !idPattern.MatchString(name) {
+		if !idPattern().MatchString(name) {
 			return fmt.Errorf("aliases: %q is no name: lower-case letters, digits, + # _ -, beginning with a letter", name)
 		}
 	}
-	if !plainName.MatchString(l.FileName) || path.Ext(l.FileName) == "" {
+	if !plainName().MatchString(l.FileName) || path.Ext(l.FileName) == "" {
 		return fmt.Errorf("fileName: %q must be a plain name with an extension, such as main.%s", l.FileName, l.ID)
 	}
 	for _, ext := range l.Extensions {
-		if !extPattern.MatchString(ext) {
+		if !extPattern().MatchString(ext) {
 			return fmt.Errorf("extensions: %q must be a dot and letters or digits", ext)
 		}
 	}
-	if l.Image != "" && (!imagePattern.MatchString(l.Image) || strings.Count(l.Image, "%") != strings.Count(l.Image, "%s") || strings.Count(l.Image, "%s") > 1) {
+	if l.Image != "" && (!imagePattern().MatchString(l.Image) || strings.Count(l.Image, "%") != strings.Count(l.Image, "%s") || strings.Count(l.Image, "%s") > 1) {
 		return fmt.Errorf("image: %q is no image reference; %%s may stand once, for the version", l.Image)
 	}
-	if strings.Contains(l.Image, "%s") && !versionPattern.MatchString(l.DefaultVersion) {
+	if strings.Contains(l.Image, "%s") && !versionPattern().MatchString(l.DefaultVersion) {
 		return errors.New("defaultVersion: must be given, such as 1.0, because the image has a place for it")
 	}
 	if l.Versioned != "" && strings.Count(l.Versioned, "%s") != 1 {
@@ -111,12 +110,12 @@ func (l Language) check() error {
 
 func checkTemplate(field string, template []string) error {
 	for i, part := range template {
-		for _, found := range placeholder.FindAllString(part, -1) {
+		for _, found := range placeholder().FindAllString(part, -1) {
 			if !slices.Contains(placeholders, found) {
 				return fmt.Errorf("%s: %s is no placeholder; there are %s", field, found, strings.Join(placeholders, " "))
 			}
 		}
-		if i == 0 && !strings.HasPrefix(part, "{") && !programPattern.MatchString(part) {
+		if i == 0 && !strings.HasPrefix(part, "{") && !programPattern().MatchString(part) {
 			return fmt.Errorf("%s: %q is no program name, nor several with bars between", field, part)
 		}
 	}

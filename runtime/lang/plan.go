@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -73,13 +72,13 @@ func imports(files []agent.File, scratch string) []agent.File {
 
 // plainName is what a source may be called: it turns up in compilers' arguments,
 // and must not look like an option or need quoting there.
-var plainName = regexp.MustCompile(`^[\pL\pN_][\pL\pN_ .+@-]{0,99}$`)
+var plainName = pattern(`^[\pL\pN_][\pL\pN_ .+@-]{0,99}$`)
 
 // fileName returns the name that the source gets: the caller's when the
 // toolchain can take it, so that messages speak of the caller's file.
 func (l Language) fileName(asked string) string {
 	base := asked[strings.LastIndexAny(asked, `/\`)+1:]
-	if plainName.MatchString(base) && slices.Contains(l.Extensions, strings.ToLower(path.Ext(base))) {
+	if plainName().MatchString(base) && slices.Contains(l.Extensions, strings.ToLower(path.Ext(base))) {
 		return base
 	}
 	return l.FileName

@@ -3,12 +3,11 @@ package lang
 import (
 	"bytes"
 	"path"
-	"regexp"
 )
 
 var (
-	moduleSyntax  = regexp.MustCompile(`(?m)^\s*(import\s*[\w{*'"]|export\s)`)
-	topLevelAwait = regexp.MustCompile(`(?m)^(await\b|for await\b|(const|let|var)\s[^=\n]*=\s*await\b)`)
+	moduleSyntax  = pattern(`(?m)^\s*(import\s*[\w{*'"]|export\s)`)
+	topLevelAwait = pattern(`(?m)^(await\b|for await\b|(const|let|var)\s[^=\n]*=\s*await\b)`)
 )
 
 // markModule makes Node take a .js file with import or top-level await for a
@@ -17,7 +16,7 @@ func markModule(s *Source) {
 	if path.Ext(s.FileName) != ".js" {
 		return
 	}
-	isModule := moduleSyntax.Match(s.Code) || topLevelAwait.Match(s.Code) && !bytes.Contains(s.Code, []byte("require("))
+	isModule := moduleSyntax().Match(s.Code) || topLevelAwait().Match(s.Code) && !bytes.Contains(s.Code, []byte("require("))
 	if isModule {
 		s.Support = append(s.Support, Support{Name: "package.json", Data: []byte(`{"type": "module"}`)})
 	}

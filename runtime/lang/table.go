@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -72,7 +71,7 @@ func index(languages []Language) (*Table, error) {
 }
 
 // versionPattern keeps what comes after the @ fit for an image tag and a program name.
-var versionPattern = regexp.MustCompile(`^[0-9][0-9A-Za-z._-]{0,30}$`)
+var versionPattern = pattern(`^[0-9][0-9A-Za-z._-]{0,30}$`)
 
 // Find takes an id, an alias or an editor's language id, in any case, with an
 // optional version: "python", "py", "python@3.12". It fails with ErrUnknown or
@@ -88,7 +87,7 @@ func (t *Table) Find(name string) (Language, string, error) {
 		return Language{}, "", runtime.WithHint(fmt.Errorf("%w: %.40q", ErrUnknown, id), "one of "+t.names())
 	}
 	l := t.languages[at]
-	if versioned && !versionPattern.MatchString(v) {
+	if versioned && !versionPattern().MatchString(v) {
 		example := l.ID + "@" + cmp.Or(l.DefaultVersion, "1.0")
 		return Language{}, "", runtime.WithHint(fmt.Errorf("%w: %.40q", ErrInvalidVersion, v), "write it as "+example)
 	}

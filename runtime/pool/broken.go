@@ -88,7 +88,6 @@ func (p *Pool) notBegun(ctx context.Context, vm db.VirtualMachine, err error) er
 func (p *Pool) finishBroken(ctx context.Context, e db.Execution, cause error) (db.Execution, error) {
 	ctx = context.WithoutCancel(ctx)
 	e.Verdict, e.EndedAt, e.ExitCode = verdictLost, now(), -1
-	e.ExecutionTime = e.EndedAt.Sub(e.ExecutedAt).Seconds()
 	vm, err := p.store.VM(ctx, e.VMID)
 	if err == nil && vm.Status == db.Running {
 		vm = p.observed(ctx, vm)
@@ -96,6 +95,10 @@ func (p *Pool) finishBroken(ctx context.Context, e db.Execution, cause error) (d
 	if err != nil || vm.Status != db.Running {
 		e.Verdict = verdictVMStopped
 	}
+	if vm.StoppedAt.After(e.ExecutedAt) {
+		e.EndedAt = vm.StoppedAt
+	}
+	e.ExecutionTime = e.EndedAt.Sub(e.ExecutedAt).Seconds()
 	p.log.Warn("an execution's agent went away", "execution", e.ID, "vm", e.VMName, "verdict", e.Verdict, "error", cause)
 	return p.record(ctx, e, func() {})
 }
