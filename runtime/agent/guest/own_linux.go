@@ -54,7 +54,7 @@ func warm(n int) {
 	done.Wait()
 }
 
-// closeInherited keeps what the guest was started with from its programs.
+// closeInherited keeps what this process was started with from the programs.
 func closeInherited() {
 	if unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return

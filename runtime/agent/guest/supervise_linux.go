@@ -46,7 +46,7 @@ func newSupervisor() (*supervisor, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become subreaper: %w", err)
 	}
-	unix.CloseOnExec(controlFD)
+	closeInherited()
 	warm(2)
 	c, err := newControl(controlFD)
 	if err != nil {
