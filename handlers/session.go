@@ -131,11 +131,27 @@ func (s *Session) executeCommand(ctx context.Context, raw json.RawMessage) (any,
 	case len(params.Arguments) > 1:
 		return nil, badParams("arguments", "a command takes one argument: the params of "+m.Name)
 	}
-	var arguments json.RawMessage
+	arguments := json.RawMessage("{}")
 	if len(params.Arguments) == 1 {
 		arguments = json.RawMessage(params.Arguments[0])
 	}
-	return s.call(ctx, m, arguments)
+	return s.call(ctx, m, handDown(raw, arguments))
+}
+
+// handDown gives the workDoneToken of a workspace/executeCommand to the method's
+// own params, where they are an object without one: an editor sends it there.
+func handDown(outer, params json.RawMessage) json.RawMessage {
+	const token = "workDoneToken"
+	var from, to map[string]json.RawMessage
+	if json.Unmarshal(outer, &from) != nil || json.Unmarshal(params, &to) != nil || to == nil || from[token] == nil || to[token] != nil {
+		return params
+	}
+	to[token] = from[token]
+	merged, err := json.Marshal(to)
+	if err != nil {
+		return params
+	}
+	return merged
 }
 
 func (s *Session) call(ctx context.Context, m Method, params json.RawMessage) (any, error) {

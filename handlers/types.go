@@ -127,7 +127,7 @@ type Event struct {
 	Severity string         `json:"severity" enum:"info,warning,error,critical"`
 	Type     string         `json:"type" doc:"such as vm.created or execution.timeout"`
 	User     string         `json:"user"`
-	VMID     int64          `json:"vmId,omitempty"`
+	VMID     int64          `json:"vmId,omitzero"`
 	VMName   string         `json:"vmName,omitempty"`
 	Message  string         `json:"message"`
 	Data     map[string]any `json:"data,omitempty"`
@@ -148,7 +148,7 @@ type IDParams struct {
 // ForceParams name a VM and say how hard to be.
 type ForceParams struct {
 	ID    ID   `json:"id" required:"true" doc:"the VM's id or name"`
-	Force bool `json:"force,omitempty" doc:"kill at once instead of asking processes to end"`
+	Force bool `json:"force,omitzero" doc:"kill at once instead of asking processes to end"`
 	Tokens
 }
 
@@ -177,7 +177,7 @@ type ListParams struct {
 	Status   string `json:"status,omitempty" enum:"creating,running,stopped,snapshotting,restoring,error,deleting"`
 	Language string `json:"language,omitempty"`
 	Label    string `json:"label,omitempty" doc:"key or key=value"`
-	AllUsers bool   `json:"allUsers,omitempty" doc:"also other users' VMs"`
+	AllUsers bool   `json:"allUsers,omitzero" doc:"also other users' VMs"`
 	Tokens
 }
 
@@ -223,7 +223,7 @@ type File struct {
 	Path     string `json:"path" required:"true" doc:"relative to the working directory"`
 	Content  string `json:"content"`
 	Encoding string `json:"encoding,omitempty" enum:"utf-8,base64"`
-	Mode     uint32 `json:"mode,omitempty" doc:"permission bits, as a decimal number; default 420, which is 0644"`
+	Mode     uint32 `json:"mode,omitzero" doc:"permission bits, as a decimal number; default 420, which is 0644"`
 }
 
 // Range in a document, as LSP has it: zero-based, UTF-16 code units.
@@ -241,15 +241,15 @@ type Position struct {
 // ExecuteParams are a Run in one VM.
 type ExecuteParams struct {
 	ID        *ID  `json:"id,omitempty" doc:"the VM; without it a scratch VM of the language is made or reused"`
-	OpenStdin bool `json:"openStdin,omitempty" doc:"standard input stays open for vm/input"`
-	Detach    bool `json:"detach,omitempty" doc:"answer at once; the program goes on, without a time limit unless one is given"`
+	OpenStdin bool `json:"openStdin,omitzero" doc:"standard input stays open for vm/input"`
+	Detach    bool `json:"detach,omitzero" doc:"answer at once; the program goes on, without a time limit unless one is given"`
 	Run
 }
 
 // BatchParams are a Run in several VMs side by side.
 type BatchParams struct {
 	VMIDs       []ID `json:"vmIds,omitempty" doc:"default: all running VMs of the user"`
-	MaxParallel int  `json:"maxParallel,omitempty" doc:"default 10"`
+	MaxParallel int  `json:"maxParallel,omitzero" doc:"default 10"`
 	Run
 }
 
@@ -276,7 +276,7 @@ type BatchGroup struct {
 type InputParams struct {
 	ExecutionID int64  `json:"executionId" required:"true"`
 	Text        string `json:"text,omitempty"`
-	EOF         bool   `json:"eof,omitempty" doc:"close standard input after the text"`
+	EOF         bool   `json:"eof,omitzero" doc:"close standard input after the text"`
 	Tokens
 }
 
@@ -296,8 +296,8 @@ type AttachParams struct {
 // ExecutionsParams select the history.
 type ExecutionsParams struct {
 	ID     *ID   `json:"id,omitempty" doc:"the VM; default: all of the user's"`
-	Limit  int   `json:"limit,omitempty" doc:"default 50, at most 1000"`
-	Before int64 `json:"before,omitempty" doc:"execution id to go back from"`
+	Limit  int   `json:"limit,omitzero" doc:"default 50, at most 1000"`
+	Before int64 `json:"before,omitzero" doc:"execution id to go back from"`
 	Tokens
 }
 
@@ -309,7 +309,7 @@ type ExecutionsResult struct {
 // LogsParams ask for a VM's own log.
 type LogsParams struct {
 	ID   ID  `json:"id" required:"true" doc:"the VM's id or name"`
-	Tail int `json:"tail,omitempty" doc:"lines, default 200"`
+	Tail int `json:"tail,omitzero" doc:"lines, default 200"`
 	Tokens
 }
 
@@ -388,7 +388,7 @@ type EventsParams struct {
 	ID       *ID        `json:"id,omitempty" doc:"the VM; default: all of the user's"`
 	Severity string     `json:"severity,omitempty" enum:"info,warning,error,critical" doc:"this one and worse"`
 	Since    *time.Time `json:"since,omitempty"`
-	Limit    int        `json:"limit,omitempty" doc:"default 50, at most 1000"`
+	Limit    int        `json:"limit,omitzero" doc:"default 50, at most 1000"`
 	Tokens
 }
 
@@ -401,7 +401,7 @@ type EventsResult struct {
 // before any output, carries the ids alone.
 type OutputChunk struct {
 	ExecutionID int64  `json:"executionId"`
-	VMID        int64  `json:"vmId"`
+	VMID        int64  `json:"vmId,omitzero"`
 	Stream      string `json:"stream,omitempty" enum:"stdout,stderr"`
 	Text        string `json:"text,omitempty"`
 }

@@ -492,7 +492,7 @@ export interface Changed {
 
 export interface OutputChunk {
   executionId: number;
-  vmId: number;
+  vmId?: number;
   stream?: "stdout" | "stderr";
   text?: string;
 }
