@@ -14,12 +14,11 @@ import (
 	"github.com/itechsmart/vm/runtime/native/sandbox"
 )
 
-const usage = `usage:
+var errUsage = errors.New(`no such command; there are:
   vm-agent serve -socket PATH -config JSON   be the VM's guest
   vm-agent bridge -socket PATH               join stdin and stdout to it
   vm-agent sandbox                           assemble a native sandbox, then be its guest
-  vm-agent supervise                         (internal) run programs for the guest
-`
+  vm-agent supervise                         (internal) run programs for the guest`)
 
 func main() {
 	if err := run(context.Background(), os.Args[1:]); err != nil {
@@ -30,7 +29,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New(usage)
+		return errUsage
 	}
 	switch command, args := args[0], args[1:]; command {
 	case "serve":
@@ -42,6 +41,6 @@ func run(ctx context.Context, args []string) error {
 	case "supervise":
 		return guest.Supervise()
 	default:
-		return fmt.Errorf("unknown command %q\n%s", command, usage)
+		return fmt.Errorf("%q: %w", command, errUsage)
 	}
 }

@@ -73,6 +73,9 @@ func (w *world) lookup(p guest.Program) (program, []string, error) {
 	return nil, nil, fmt.Errorf("%w: %s", guest.ErrMissing, name)
 }
 
+// Discard implements guest.Starter.
+func (w *world) Discard(folder string, _ bool) { w.files.removeAll(path.Clean(folder)) }
+
 // Stats implements guest.Starter.
 func (w *world) Stats() agent.Stats {
 	w.mu.Lock()

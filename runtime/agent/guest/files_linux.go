@@ -17,16 +17,22 @@ import (
 // a link planted by the VM's code leads no further than that code could go
 // itself.
 func (m *machine) place(u *user, p Program) error {
-	if info, err := os.Stat(p.Dir); err == nil && info.IsDir() && len(p.Files) == 0 {
+	if info, err := os.Stat(p.Dir); err == nil && info.IsDir() && len(p.Files) == 0 && p.Scratch == "" {
 		return nil // the usual case, without a change of user
 	}
+	return m.as(u, func() error { return placeAs(p) })
+}
+
+// as runs f, which works on files, with the rights of a user; nil = those of the
+// guest.
+func (m *machine) as(u *user, f func() error) error {
 	m.disks <- struct{}{}
 	defer func() { <-m.disks }()
 	if u == nil {
-		return placeAs(p.Dir, p.Files)
+		return f()
 	}
 	done := make(chan error)
-	go func() { done <- u.impersonate(func() error { return placeAs(p.Dir, p.Files) }) }()
+	go func() { done <- u.impersonate(f) }()
 	return <-done
 }
 
@@ -62,11 +68,16 @@ func (u *user) impersonate(f func() error) error {
 	return err
 }
 
-func placeAs(dir string, files []agent.File) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func placeAs(p Program) error {
+	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 		return refused("make the working directory", err)
 	}
-	for _, f := range files {
+	if p.Scratch != "" {
+		if err := os.MkdirAll(p.Scratch, 0o755); err != nil {
+			return refused("make the scratch folder", err)
+		}
+	}
+	for _, f := range p.Files {
 		if err := os.MkdirAll(path.Dir(f.Path), 0o755); err != nil {
 			return refused("make a folder", err)
 		}

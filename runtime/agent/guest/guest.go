@@ -97,6 +97,7 @@ func (g *Guest) start(spec agent.Run) (*run, error) {
 	}
 	proc, err := g.starter.Start(programs[0])
 	if errors.Is(err, ErrRefused) {
+		r.discard(g.starter)
 		g.drop(r)
 		g.lives.Done()
 		return nil, err
@@ -131,6 +132,9 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 	if spec.RecordBytes == 0 {
 		spec.RecordBytes = agent.DefaultRecordBytes
 	}
+	if spec.Scratch != "" && (!path.IsAbs(spec.Scratch) || path.Clean(spec.Scratch) == "/") {
+		return nil, invalid("the scratch folder %q is no absolute path of a folder", spec.Scratch)
+	}
 	dir := spec.Dir
 	if !path.IsAbs(dir) {
 		dir = path.Join(g.config.Home, dir)
@@ -146,6 +150,7 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 		Env:         g.environ(spec),
 		Dir:         dir,
 		Files:       files,
+		Scratch:     spec.Scratch,
 		Root:        spec.User == "root",
 		FileSize:    spec.FileSize,
 		WatchMemory: spec.WatchMemory,

@@ -72,7 +72,17 @@ func (r *run) live(starter Starter, proc Process, err error) {
 		r.enter("run")
 		proc, err = starter.Start(r.programs[0])
 	}
+	if !r.spec.Detach {
+		r.discard(starter)
+	}
 	r.finish()
+}
+
+// discard removes the run's scratch folder.
+func (r *run) discard(starter Starter) {
+	if r.spec.Scratch != "" {
+		starter.Discard(r.spec.Scratch, r.spec.User == "root")
+	}
 }
 
 // attend takes one program to its end and reports whether it failed.

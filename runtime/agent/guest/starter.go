@@ -19,6 +19,10 @@ type Starter interface {
 	// folder could not be made for the program's user.
 	Start(p Program) (Process, error)
 
+	// Discard removes a folder with all that is in it, with the rights of the
+	// programs' user, or of root. What cannot be removed stays.
+	Discard(folder string, root bool)
+
 	// Stats tells what the workload uses at this moment. Uptime is the guest's.
 	Stats() agent.Stats
 
@@ -40,6 +44,7 @@ type Program struct {
 	Env      []string     // the whole environment, each key once
 	Dir      string       // absolute; made when missing
 	Files    []agent.File // Path absolute
+	Scratch  string       // absolute; made when missing; "" = none
 	Root     bool         // as the machine's root instead of its ordinary user
 	FileSize int64        // as agent.Run.FileSize
 	// WatchMemory as agent.Run.WatchMemory.

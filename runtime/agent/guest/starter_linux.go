@@ -86,6 +86,16 @@ func (m *machine) Start(p Program) (Process, error) {
 	return proc, nil
 }
 
+// Discard implements Starter.
+func (m *machine) Discard(folder string, root bool) {
+	u := m.user
+	if root {
+		u = nil
+	}
+	// What the user may not remove is the VM's own business.
+	_ = m.as(u, func() error { return os.RemoveAll(folder) })
+}
+
 // start gives the command to a supervisor; one that has died while it was idle
 // is replaced.
 func (m *machine) start(p *process, c *command) error {
