@@ -108,7 +108,7 @@ func failure(r wire.Refusal) error {
 	case wire.CodeNotFound:
 		return fmt.Errorf("agent: %w: %s", ErrNotFound, r.Message)
 	case wire.CodeInvalid:
-		return fmt.Errorf("agent: %w: %s", ErrInvalid, r.Message)
+		return &InvalidError{Reason: r.Message}
 	case wire.CodeStopped:
 		return errStopped
 	}

@@ -23,6 +23,14 @@ var (
 	ErrClosed = errors.New("connection to the VM closed")
 )
 
+// InvalidError is an ErrInvalid with the guest's reason, for a person.
+type InvalidError struct{ Reason string }
+
+func (e *InvalidError) Error() string { return "agent: " + ErrInvalid.Error() + ": " + e.Reason }
+
+// Unwrap makes errors.Is(err, ErrInvalid) true.
+func (e *InvalidError) Unwrap() error { return ErrInvalid }
+
 // greetTimeout bounds the wait for a guest's first frame.
 const greetTimeout = 10 * time.Second
 

@@ -103,6 +103,23 @@ func (p *Pool) finishBroken(ctx context.Context, e db.Execution, cause error) (d
 	return p.record(ctx, e, func() {})
 }
 
+// notStarted records an execution that its agent did not start: because its
+// files or its working directory could not be made, or because the agent is gone.
+func (p *Pool) notStarted(ctx context.Context, e db.Execution, cause error) (db.Execution, error) {
+	var refused *agent.InvalidError
+	if !errors.As(cause, &refused) {
+		return p.finishBroken(ctx, e, cause)
+	}
+	e.EndedAt, e.Verdict, e.ExitCode = now(), string(agent.Exited), exitCannotRun
+	e.Error = []byte(refused.Reason + "\n")
+	e, err := p.record(context.WithoutCancel(ctx), e, func() {})
+	if err != nil {
+		return e, err
+	}
+	return e, &Error{Kind: ErrInvalid, Message: "the code could not be run: " + refused.Reason,
+		Hint: "choose folders that the VM's user may write to, such as /home/sandbox or /tmp", Cause: cause}
+}
+
 // finishMissing records that a VM lacks the toolchain, and returns the error
 // that says where it is to be had.
 func (p *Pool) finishMissing(ctx context.Context, client *agent.Client, e db.Execution, missing error) (db.Execution, error) {
@@ -117,5 +134,8 @@ func (p *Pool) finishMissing(ctx context.Context, client *agent.Client, e db.Exe
 	return e, driven(missing)
 }
 
-// exitNotFound is what a shell exits with when there is no such program (POSIX).
-const exitNotFound = 127
+// Exit codes of a shell that cannot run a program, or has none of that name (POSIX).
+const (
+	exitCannotRun = 126
+	exitNotFound  = 127
+)

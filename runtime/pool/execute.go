@@ -76,7 +76,7 @@ func (t *Tenant) Execute(ctx context.Context, vm db.VirtualMachine, r RunRequest
 	}
 	run := t.plan(vm, r, language, version, e.ID)
 	if err := client.Start(context.WithoutCancel(ctx), run); err != nil {
-		return t.finishBroken(ctx, e, err)
+		return t.notStarted(ctx, e, err)
 	}
 	// Not earlier: whoever hears of it may give it input at once.
 	if o.Started != nil {

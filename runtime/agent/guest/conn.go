@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/itechsmart/vm/runtime/agent"
@@ -241,5 +242,5 @@ func (c *client) reply(channel uint32, v any) {
 }
 
 func (c *client) refuse(channel uint32, err error) {
-	_ = c.conn.Send(wire.Failure, channel, wire.Refusal{Code: codeOf(err), Message: err.Error()})
+	_ = c.conn.Send(wire.Failure, channel, wire.Refusal{Code: codeOf(err), Message: strings.TrimPrefix(err.Error(), ErrRefused.Error()+": ")})
 }
