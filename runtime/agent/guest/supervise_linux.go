@@ -43,6 +43,7 @@ type supervisor struct {
 
 func newSupervisor() (*supervisor, error) {
 	signal.Notify(make(chan os.Signal, 1)) // nothing that a program sends ends the supervisor
+	resetInherited()
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become subreaper: %w", err)
 	}
