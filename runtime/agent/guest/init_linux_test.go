@@ -192,7 +192,7 @@ func healthy(t *testing.T, c *agent.Client, id string) agent.Stats {
 var bombs = map[string]string{
 	"fast": "exec perl -e 'print qq(boom\\n); $| = 1; print q(); while (1) { fork }'",
 	"slow": "exec bash -c 'echo boom; b() { while :; do b & done; }; b' 2>/dev/null",
-	"left": "perl -e 'while (1) { fork }' & echo boom",
+	"left": "perl -e 'while (1) { defined fork or open F, q(>refused) }' & until [ -e refused ]; do :; done; echo boom",
 }
 
 func TestForkBomb(t *testing.T) {

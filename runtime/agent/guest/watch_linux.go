@@ -18,23 +18,24 @@ const (
 	// glanceEvery is how often the cheap signs are looked at: a full disk, and
 	// refused forks.
 	glanceEvery = 100 * time.Millisecond
-	// forkRefusals, while the machine stays near its process limit, end the run
-	// that has the most processes: a program that merely meets the limit gives up
-	// sooner, a fork bomb does not.
+	// forkRefusals end the run that has the most processes: a program that merely
+	// meets the process limit gives up sooner, a fork bomb does not.
 	forkRefusals = 2000
-	// forkInsistence is enough when it stays there for forkPersistence: a bomb
-	// that pauses between its attempts.
+	// forkInsistence is enough when it goes on for forkPersistence: a bomb that
+	// is slow, because it shares a core with all its own processes.
 	forkInsistence  = 50
 	forkPersistence = 3 * time.Second
+	// forkForgiven is how many refusals a second are forgotten, so that those of
+	// hours do not add up.
+	forkForgiven = 5
 	// diskFull is the free space, in bytes, below which a disk counts as full.
 	diskFull = 256 << 10
 )
 
 // watch looks after the limits until quit is closed, when nothing runs any more.
 func (m *machine) watch(quit <-chan struct{}) {
-	var bomb bombWatch
-	bomb.refused, _ = m.cgroup.refused.read()
-	bomb.since = time.Now()
+	refused, _ := m.cgroup.refused.read()
+	bomb := bombWatch{refused: refused, last: time.Now()}
 	tick := time.NewTimer(m.pace())
 	defer tick.Stop()
 	for glanced := time.Now(); ; tick.Reset(m.pace()) {
@@ -52,7 +53,7 @@ func (m *machine) watch(quit <-chan struct{}) {
 		}
 		glanced = now
 		m.glanceDisk()
-		if bomb.exploded(m.cgroup, now) {
+		if refused, ok := m.cgroup.refused.read(); ok && bomb.exploded(refused, now) {
 			m.killLargest(m.uses(), byThreads, agent.PidsLimit)
 		}
 	}
@@ -144,25 +145,25 @@ func (m *machine) killLargest(uses []use, by func(use) int64, limit agent.Verdic
 	slices.MaxFunc(uses, func(a, b use) int { return cmp.Compare(by(a), by(b)) }).process.breach(limit)
 }
 
-// bombWatch tells a fork bomb by the forks that are refused near the limit.
+// bombWatch tells a fork bomb by the forks that are refused to it.
 type bombWatch struct {
-	since   time.Time // near the limit at every glance
-	refused int64     // before that
+	last    time.Time // of the glance before
+	refused int64     // until then, since the machine was made
+	level   float64   // refusals that are not forgotten
+	since   time.Time // the level has been above nothing
 }
 
-func (b *bombWatch) exploded(g *cgroup, now time.Time) bool {
-	refused, _ := g.refused.read()
-	count, _ := g.pids.read()
-	limit, ok := g.pidsMax.read()
-	if !ok || count < limit*7/8 {
-		*b = bombWatch{now, refused}
+// exploded takes in how many forks have been refused so far.
+func (b *bombWatch) exploded(refused int64, now time.Time) bool {
+	if b.level == 0 {
+		b.since = now
+	}
+	b.level = max(0, b.level-forkForgiven*now.Sub(b.last).Seconds()) + float64(refused-b.refused)
+	b.last, b.refused = now, refused
+	if b.level < forkRefusals && (b.level < forkInsistence || now.Sub(b.since) < forkPersistence) {
 		return false
 	}
-	n := refused - b.refused
-	if n < forkRefusals && (n < forkInsistence || now.Sub(b.since) < forkPersistence) {
-		return false
-	}
-	*b = bombWatch{now, refused}
+	b.level = 0
 	return true
 }
 

@@ -1,0 +1,31 @@
+package guest
+
+import (
+	"testing"
+	"time"
+)
+
+func TestBombWatch(t *testing.T) {
+	for name, c := range map[string]struct {
+		perSecond int64
+		seconds   int
+		want      bool
+	}{
+		"nothing":                          {0, 60, false},
+		"a program that meets the limit":   {40, 1, false},
+		"a pool that retries for an hour":  {4, 3600, false},
+		"a quick bomb":                     {5000, 1, true},
+		"a bomb on a share of a slow core": {12, 10, true},
+	} {
+		now := time.Unix(0, 0)
+		watch, refused, exploded := bombWatch{last: now}, int64(0), false
+		for range c.seconds {
+			now = now.Add(time.Second)
+			refused += c.perSecond
+			exploded = exploded || watch.exploded(refused, now)
+		}
+		if exploded != c.want {
+			t.Errorf("%s: exploded = %v, want %v", name, exploded, c.want)
+		}
+	}
+}
