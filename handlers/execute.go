@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -46,82 +45,6 @@ func answer(ctx context.Context, e db.Execution, err error) (Execution, error) {
 		return Execution{}, ctx.Err()
 	}
 	return encodeExecution(e), err
-}
-
-func batchExecute(ctx context.Context, s Scope, p BatchParams) (BatchResult, error) {
-	request, err := p.Run.request()
-	if err != nil {
-		return BatchResult{}, err
-	}
-	if p.MaxParallel < 0 {
-		return BatchResult{}, badParams("maxParallel", fmt.Sprintf("maxParallel is %d; it must be above 0", p.MaxParallel))
-	}
-	vms, err := s.batchTargets(ctx, p.VMIDs)
-	if err != nil {
-		return BatchResult{}, err
-	}
-	items := s.batch(ctx, vms, request, p)
-	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
-		return BatchResult{}, ctx.Err()
-	}
-	return encodeBatch(items), nil
-}
-
-// batchTargets are the VMs that a batch names, each once, or else all running
-// ones.
-func (s Scope) batchTargets(ctx context.Context, ids []ID) ([]db.VirtualMachine, error) {
-	if len(ids) == 0 {
-		return s.Running(ctx)
-	}
-	var vms []db.VirtualMachine
-	seen := map[int64]bool{}
-	for _, id := range ids {
-		vm, err := s.get(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if !seen[vm.ID] {
-			vms = append(vms, vm)
-		}
-		seen[vm.ID] = true
-	}
-	return vms, nil
-}
-
-// batch runs the request; each VM's output goes out as it comes.
-func (s Scope) batch(ctx context.Context, vms []db.VirtualMachine, request pool.RunRequest, p BatchParams) []pool.BatchItem {
-	flushes := make([]func(), len(vms))
-	slot := map[int64]int{}
-	for i, vm := range vms {
-		slot[vm.ID], flushes[i] = i, func() {}
-	}
-	items := s.Batch(ctx, vms, request, p.MaxParallel, func(vm db.VirtualMachine) pool.Observer {
-		o, flush := s.observe(ctx, p.Tokens)
-		flushes[slot[vm.ID]] = flush
-		return o
-	})
-	for _, flush := range flushes {
-		flush()
-	}
-	return items
-}
-
-func encodeBatch(items []pool.BatchItem) BatchResult {
-	result := BatchResult{Results: encodeAll(items, encodeItem), Groups: []BatchGroup{}}
-	for _, g := range pool.Groups(items) {
-		result.Groups = append(result.Groups, BatchGroup{VMIDs: g.VMs, Output: text(g.Output), ExitCode: g.ExitCode})
-	}
-	return result
-}
-
-func encodeItem(i pool.BatchItem) BatchItem {
-	item := BatchItem{Execution: encodeExecution(i.Execution)}
-	if i.Err != nil {
-		e := AsError(i.Err)
-		item.Execution.VMID, item.Execution.VMName = i.VM.ID, i.VM.Name
-		item.Execution.Error, item.Failure = e.Message, e.Data
-	}
-	return item
 }
 
 // request is a Run as the pool takes it.

@@ -249,14 +249,15 @@ type ExecuteParams struct {
 // BatchParams are a Run in several VMs side by side.
 type BatchParams struct {
 	VMIDs       []ID `json:"vmIds,omitempty" doc:"default: all running VMs of the user"`
-	MaxParallel int  `json:"maxParallel,omitzero" doc:"default 10"`
+	MaxParallel int  `json:"maxParallel,omitzero" doc:"in how many VMs at once; default 10"`
+	FailFast    bool `json:"failFast,omitzero" doc:"the first failure cancels what runs in the others, and starts no more"`
 	Run
 }
 
 // BatchResult has one result per VM, in the order of the VMs.
 type BatchResult struct {
 	Results []BatchItem  `json:"results"`
-	Groups  []BatchGroup `json:"groups" doc:"identical output and exit code, largest group first"`
+	Groups  []BatchGroup `json:"groups" doc:"identical output and exit code, largest group first; of equally large ones, that of the first VM"`
 }
 
 // BatchItem is an Execution, or why there is none.
@@ -270,6 +271,8 @@ type BatchGroup struct {
 	VMIDs    []int64 `json:"vmIds"`
 	Output   string  `json:"output"`
 	ExitCode int     `json:"exitCode"`
+	Majority bool    `json:"majority,omitzero" doc:"set on the first group: the others are compared with it"`
+	Diff     string  `json:"diff,omitempty" doc:"unified diff from the majority's output to this one, at most 64 KiB; absent where the outputs are the same"`
 }
 
 // InputParams continue an execution's standard input.

@@ -245,8 +245,10 @@ export interface Position {
 export interface BatchParams {
   /** default: all running VMs of the user */
   vmIds?: (number | string)[];
-  /** default 10 */
+  /** in how many VMs at once; default 10 */
   maxParallel?: number;
+  /** the first failure cancels what runs in the others, and starts no more */
+  failFast?: boolean;
   code: string;
   /** default: the VM's own */
   language?: string;
@@ -274,7 +276,7 @@ export interface BatchParams {
 
 export interface BatchResult {
   results: BatchItem[];
-  /** identical output and exit code, largest group first */
+  /** identical output and exit code, largest group first; of equally large ones, that of the first VM */
   groups: BatchGroup[];
 }
 
@@ -320,6 +322,10 @@ export interface BatchGroup {
   vmIds: number[];
   output: string;
   exitCode: number;
+  /** set on the first group: the others are compared with it */
+  majority?: boolean;
+  /** unified diff from the majority's output to this one, at most 64 KiB; absent where the outputs are the same */
+  diff?: string;
 }
 
 export interface InputParams {

@@ -1,13 +1,13 @@
 package pool
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 	"sync"
 
 	"github.com/itechsmart/vm/db"
+	"github.com/itechsmart/vm/runtime/agent"
 )
 
 // BatchItem is one VM's part of a batch: how the code ended there, or why it
@@ -18,43 +18,96 @@ type BatchItem struct {
 	Err       error
 }
 
-// BatchGroup holds the VMs whose output and exit code are the same.
-type BatchGroup struct {
-	VMs      []int64
-	Output   []byte
-	ExitCode int
+// BatchOptions say how a batch goes about its VMs.
+type BatchOptions struct {
+	Parallel int  // at most so many VMs at once; 0 = the default
+	FailFast bool // the first failure cancels what runs in the others, and starts no more
+	// Observe makes the observer of each VM; it may be nil.
+	Observe func(db.VirtualMachine) Observer
 }
 
-// Batch runs code in several VMs, at most parallel of them at once (0 = the
-// default). A failure in one leaves the others alone; when ctx ends, all are
-// cancelled. The observer of each VM is made by observe, which may be nil. Items
-// come in the order of vms.
-func (t *Tenant) Batch(ctx context.Context, vms []db.VirtualMachine, r RunRequest, parallel int, observe func(db.VirtualMachine) Observer) []BatchItem {
-	if parallel <= 0 {
-		parallel = t.defaults.RunsInABatch
+// Batch runs code in several VMs side by side. Without FailFast, a failure in
+// one leaves the others alone; when ctx ends, all are cancelled. Items come in
+// the order of vms.
+func (t *Tenant) Batch(ctx context.Context, vms []db.VirtualMachine, r RunRequest, o BatchOptions) []BatchItem {
+	return t.sideBySide(ctx, vms, o, func(ctx context.Context, vm db.VirtualMachine) BatchItem {
+		return t.runItem(ctx, vm, r, o)
+	})
+}
+
+// runItem runs code in one VM of a batch.
+func (t *Tenant) runItem(ctx context.Context, vm db.VirtualMachine, r RunRequest, o BatchOptions) BatchItem {
+	var observer Observer
+	if o.Observe != nil {
+		observer = o.Observe(vm)
 	}
+	e, err := t.Execute(ctx, vm, r, observer)
+	return BatchItem{VM: vm, Execution: e, Err: err}
+}
+
+// sideBySide does something for each VM, beginning with the first, for as many
+// at once as the options allow, and returns the outcomes in order. What the end
+// of ctx or a first failure keeps from beginning is not done at all.
+func (t *Tenant) sideBySide(ctx context.Context, vms []db.VirtualMachine, o BatchOptions,
+	do func(context.Context, db.VirtualMachine) BatchItem,
+) []BatchItem {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	items := make([]BatchItem, len(vms))
-	slots := make(chan struct{}, parallel)
+	slots := make(chan struct{}, min(t.parallel(o), max(len(vms), 1)))
 	var running sync.WaitGroup
 	for i, vm := range vms {
+		slots <- struct{}{}
+		if ctx.Err() != nil {
+			<-slots
+			items[i] = BatchItem{VM: vm, Err: ctx.Err()}
+			continue
+		}
 		running.Go(func() {
-			items[i].VM = vm
-			select {
-			case slots <- struct{}{}:
-				defer func() { <-slots }()
-			case <-ctx.Done():
-				items[i].Err = ctx.Err()
-				return
+			defer func() { <-slots }()
+			items[i] = do(ctx, vm)
+			if o.FailFast && items[i].failed() {
+				cancel(failedFirst{vm.Name})
 			}
-			var o Observer
-			if observe != nil {
-				o = observe(vm)
-			}
-			items[i].Execution, items[i].Err = t.Execute(ctx, vm, r, o)
 		})
 	}
 	running.Wait()
+	for i := range items {
+		items[i].Err = notRun(ctx, items[i].Err)
+	}
 	return items
+}
+
+// parallel is how many VMs a batch uses at once.
+func (t *Tenant) parallel(o BatchOptions) int {
+	if o.Parallel > 0 {
+		return o.Parallel
+	}
+	return t.defaults.RunsInABatch
+}
+
+// failed reports whether the code did not do in this VM what it is there for.
+func (i BatchItem) failed() bool {
+	return i.Err != nil || i.Execution.Verdict != string(agent.Exited) || i.Execution.ExitCode != 0
+}
+
+// failedFirst is the cause with which a failure ends the rest of a batch.
+type failedFirst struct{ vm string }
+
+func (f failedFirst) Error() string { return "it failed in VM " + f.vm }
+
+// Is makes errors.Is(err, context.Canceled) true.
+func (f failedFirst) Is(target error) bool { return target == context.Canceled }
+
+// notRun explains why code was not run at all, where a failure in another VM is
+// the reason. To the caller nothing is cancelled then: his request goes on.
+func notRun(ctx context.Context, err error) error {
+	var first failedFirst
+	if !errors.Is(err, context.Canceled) || !errors.As(context.Cause(ctx), &first) {
+		return err
+	}
+	return &Error{Kind: ErrState, Message: fmt.Sprintf("not run, because it failed in VM %s before", first.vm),
+		Hint: "without failFast it is run in every VM"}
 }
 
 // Running selects the VMs that a batch without a choice runs in: the user's
@@ -66,31 +119,4 @@ func (t *Tenant) Running(ctx context.Context) ([]db.VirtualMachine, error) {
 		err = &Error{Kind: ErrState, Message: "you have no running VM to run this in", Hint: "vm create <name> <language>, or vm start <name>"}
 	}
 	return vms, err
-}
-
-// Groups sorts what ended by itself into groups of identical output and exit
-// code, the largest first.
-func Groups(items []BatchItem) []BatchGroup {
-	var groups []BatchGroup
-	for _, item := range items {
-		if item.Err != nil {
-			continue
-		}
-		e := item.Execution
-		i := slices.IndexFunc(groups, func(g BatchGroup) bool {
-			return g.ExitCode == e.ExitCode && string(g.Output) == string(e.Output)
-		})
-		if i < 0 {
-			groups = append(groups, BatchGroup{Output: e.Output, ExitCode: e.ExitCode})
-			i = len(groups) - 1
-		}
-		groups[i].VMs = append(groups[i].VMs, item.VM.ID)
-	}
-	slices.SortStableFunc(groups, func(a, b BatchGroup) int { return cmp.Compare(len(b.VMs), len(a.VMs)) })
-	return groups
-}
-
-// Cancelled reports whether a batch was cut short.
-func Cancelled(items []BatchItem) bool {
-	return slices.ContainsFunc(items, func(i BatchItem) bool { return errors.Is(i.Err, context.Canceled) })
 }

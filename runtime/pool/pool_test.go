@@ -378,19 +378,3 @@ func TestUsersDoNotReachEachOther(t *testing.T) {
 		t.Errorf("List = %v, %v, want nothing", list, err)
 	}
 }
-
-func TestGroups(t *testing.T) {
-	item := func(vm int64, output string, exit int) pool.BatchItem {
-		return pool.BatchItem{VM: db.VirtualMachine{ID: vm}, Execution: db.Execution{Output: []byte(output), ExitCode: exit}}
-	}
-	groups := pool.Groups([]pool.BatchItem{
-		item(1, "a", 0), item(2, "b", 0), item(3, "b", 0), item(4, "b", 1),
-		{VM: db.VirtualMachine{ID: 5}, Err: errors.New("not run")},
-	})
-	got := fmt.Sprintf("%v", groups)
-	if want := fmt.Sprintf("%v", []pool.BatchGroup{
-		{VMs: []int64{2, 3}, Output: []byte("b")}, {VMs: []int64{1}, Output: []byte("a")}, {VMs: []int64{4}, Output: []byte("b"), ExitCode: 1},
-	}); got != want {
-		t.Errorf("Groups = %s, want %s", got, want)
-	}
-}

@@ -213,3 +213,22 @@ func TestPrefixed(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestDiff(t *testing.T) {
+	const diff = "--- a\n+++ b\n@@ -1,2 +1 @@\n same\n-old\x1b[2J\n"
+	for name, c := range map[string]struct {
+		palette show.Palette
+		most    int
+		want    string
+	}{
+		"plain":    {false, 10, "--- a\n+++ b\n@@ -1,2 +1 @@\n same\n-old·[2J\n"},
+		"coloured": {true, 10, "\x1b[1m--- a\x1b[0m\n\x1b[1m+++ b\x1b[0m\n\x1b[36m@@ -1,2 +1 @@\x1b[0m\n same\n\x1b[31m-old·[2J\x1b[0m\n"},
+		"cut":      {false, 4, "--- a\n+++ b\n@@ -1,2 +1 @@\n same\n… 1 more line; --json has more\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := show.Diff(c.palette, diff, c.most); got != c.want {
+				t.Errorf("Diff = %q, want %q", got, c.want)
+			}
+		})
+	}
+}
