@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/itechsmart/vm/runtime/agent/errand"
 	"github.com/itechsmart/vm/runtime/agent/guest"
 	"github.com/itechsmart/vm/runtime/native/sandbox"
 )
@@ -18,9 +19,13 @@ var errUsage = errors.New(`no such command; there are:
   vm-agent serve -socket PATH -config JSON   be the VM's guest
   vm-agent bridge -socket PATH               join stdin and stdout to it
   vm-agent sandbox                           assemble a native sandbox, then be its guest
-  vm-agent supervise                         (internal) run programs for the guest`)
+  vm-agent supervise                         (internal) run programs for the guest
+  vm-agent errand WHAT …                     (internal) do something with files`)
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "errand" {
+		os.Exit(errand.Main(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	if err := run(context.Background(), os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "vm-agent:", err)
 		os.Exit(1)

@@ -18,7 +18,6 @@ func listCommand(t *terminal) *cobra.Command {
 	var quiet bool
 	cmd := &cobra.Command{
 		Use:     "list",
-		Aliases: []string{"ls"},
 		GroupID: groupVM,
 		Short:   "List VMs",
 		Example: `  vm list --status running --language python

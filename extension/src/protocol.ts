@@ -395,6 +395,85 @@ export interface LogLine {
   text: string;
 }
 
+export interface ReadFileParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** absolute, or below the home of the VM's user */
+  path: string;
+  /** default: utf-8 where the content is that, else base64 */
+  encoding?: "utf-8" | "base64";
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface ReadFileResult {
+  content: string;
+  encoding: "utf-8" | "base64";
+  /** permission bits, as a decimal number */
+  mode: number;
+  sizeBytes: number;
+  modifiedAt: string;
+}
+
+export interface WriteFileParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** absolute, or below the home of the VM's user */
+  path: string;
+  content?: string;
+  /** default utf-8 */
+  encoding?: "utf-8" | "base64";
+  /** permission bits, as a decimal number; default: as it is, 420 (which is 0644) for a new file */
+  mode?: number;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface ListFilesParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** absolute, or below the home of the VM's user, which is the default */
+  path?: string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface ListFilesResult {
+  entries: FileEntry[];
+  /** there are more than the 10000 that are listed */
+  more: boolean;
+}
+
+export interface FileEntry {
+  name: string;
+  type: "file" | "folder" | "link" | "other";
+  sizeBytes: number;
+  /** permission bits, as a decimal number */
+  mode: number;
+  modifiedAt: string;
+  /** what a link says */
+  target?: string;
+}
+
+export interface DeleteFileParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** absolute, or below the home of the VM's user */
+  path: string;
+  /** a folder with all that is in it */
+  recursive?: boolean;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
 export interface NoParams {
   /** progress is reported under it */
   workDoneToken?: number | string;
@@ -535,6 +614,14 @@ export interface Requests {
   "vm/executions": { params: ExecutionsParams; result: ExecutionsResult };
   /** Show a VM's own log: boot, provisioning, console. */
   "vm/logs": { params: LogsParams; result: LogsResult };
+  /** Read a file of at most 16 MiB. */
+  "vm/readFile": { params: ReadFileParams; result: ReadFileResult };
+  /** Write a file, with missing folders made. */
+  "vm/writeFile": { params: WriteFileParams; result: Empty };
+  /** List a folder. */
+  "vm/listFiles": { params: ListFilesParams; result: ListFilesResult };
+  /** Remove a file, or a folder with all that is in it. */
+  "vm/deleteFile": { params: DeleteFileParams; result: Empty };
   /** Show quotas, runtimes and the host. */
   "vm/poolStatus": { params: NoParams; result: PoolStatusResult };
   /** List languages and where they can run. */

@@ -33,6 +33,9 @@ type Run struct {
 	// Command is the program and its arguments; the program is looked up in the
 	// run's PATH when it holds no slash.
 	Command []string `json:"command"`
+	// Errand has the agent's own program do something with files in place of
+	// Build and Command, with the rights of the run's user; see ErrandRead.
+	Errand []string `json:"errand,omitempty"`
 	// Env adds to the VM's environment, as KEY=VALUE; the last of a key counts.
 	Env []string `json:"env,omitempty"`
 	// User is "" for the VM's ordinary user, or "root" for the VM's own root

@@ -15,6 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestConformance(t *testing.T) {
 	runtimetest.Run(t, func(*testing.T) runtime.Driver { return fake.New() }, runtimetest.Options{
 		Skip: map[string]string{
+			"unfitFiles":   "its files are regular files",
 			"noPrivileges": "there is no kernel that could give privileges to a goroutine",
 		},
 	})

@@ -2,6 +2,8 @@ package fake
 
 import (
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -88,6 +90,23 @@ func (t *tree) removeAll(folder string) {
 			t.dropLocked(path)
 		}
 	}
+}
+
+// children are the names right below a folder; those of folders end in a slash.
+func (t *tree) children(folder string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	names := map[string]bool{}
+	for path := range t.files {
+		if rest, below := strings.CutPrefix(path, strings.TrimSuffix(folder, "/")+"/"); below {
+			name, _, deep := strings.Cut(rest, "/")
+			if deep {
+				name += "/"
+			}
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 func (t *tree) dropLocked(path string) {

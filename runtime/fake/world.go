@@ -46,6 +46,9 @@ func (w *world) Start(p guest.Program) (guest.Process, error) {
 			return nil, err
 		}
 	}
+	if p.Errand {
+		return startFamily(w, p, errand, p.Argv[2:])
+	}
 	main, args, err := w.lookup(p)
 	if err != nil {
 		return nil, err

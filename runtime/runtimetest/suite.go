@@ -72,6 +72,11 @@ var cases = []struct {
 	{"forget", testForget},
 	{"stats", testStats},
 
+	// Files, without a program of the machine's own.
+	{"readWrite", testReadWrite},
+	{"listRemove", testListRemove},
+	{"unfitFiles", testUnfitFiles},
+
 	// Runs and those who follow them.
 	{"twoClients", testTwoClients},
 	{"clientDies", testClientDies},

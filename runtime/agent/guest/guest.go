@@ -113,6 +113,9 @@ func (g *Guest) start(spec agent.Run) (*run, error) {
 // programs checks a run and says what is to be started for it, one after the
 // other. Defaults of spec are filled in.
 func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
+	if len(spec.Errand) > 0 {
+		spec.Build, spec.Command = nil, errandCommand(spec.Errand)
+	}
 	switch {
 	case spec.ID == "" || len(spec.ID) > maxID:
 		return nil, invalid("a run's ID has 1 to %d bytes", maxID)
@@ -151,6 +154,7 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 		Dir:         dir,
 		Files:       files,
 		Scratch:     spec.Scratch,
+		Errand:      len(spec.Errand) > 0,
 		Root:        spec.User == "root",
 		FileSize:    spec.FileSize,
 		WatchMemory: spec.WatchMemory,
@@ -162,6 +166,11 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 	build.Argv = spec.Build
 	run.Files = nil
 	return []Program{build, run}, nil
+}
+
+// errandCommand is how the agent's own program is called for an errand.
+func errandCommand(errand []string) []string {
+	return append([]string{"vm-agent", "errand"}, errand...)
 }
 
 // environ is a run's environment. Root has a home of its own, lest it leave files

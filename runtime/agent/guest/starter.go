@@ -47,6 +47,8 @@ type Program struct {
 	Scratch  string       // absolute; made when missing; "" = none
 	Root     bool         // as the machine's root instead of its ordinary user
 	FileSize int64        // as agent.Run.FileSize
+	// Errand: Argv is of the agent's own program, see package errand.
+	Errand bool
 	// WatchMemory as agent.Run.WatchMemory.
 	WatchMemory int64
 }

@@ -74,7 +74,7 @@ func (m *machine) Start(p Program) (Process, error) {
 	if err := m.place(u, p); err != nil {
 		return nil, err
 	}
-	path, err := lookPath(p)
+	path, err := m.look(p)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +84,15 @@ func (m *machine) Start(p Program) (Process, error) {
 		return nil, explain(p.Argv[0], err)
 	}
 	return proc, nil
+}
+
+// look finds the program. That of an errand is this one, by a name that holds
+// for a supervisor's child too, whatever the VM's files are.
+func (m *machine) look(p Program) (string, error) {
+	if p.Errand {
+		return "/proc/self/exe", nil
+	}
+	return lookPath(p)
 }
 
 // Discard implements Starter.

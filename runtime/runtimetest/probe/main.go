@@ -27,6 +27,7 @@ var subcommands = map[string]func(args []string) error{
 	"read":       read,           // FILE
 	"write":      write,          // FILE MIB
 	"remove":     remove,         // FILE
+	"trap":       trap,           // DIR: makes in it what a reader of files may fall for
 	"on-term":    onTerm,         // FILE: "ready", then writes it when SIGTERM comes
 	"cpu":        cpu,            // DURATION THREADS: report.CPU
 	"memory":     memory,         // MIB, touched
