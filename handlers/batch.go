@@ -15,18 +15,39 @@ func batchExecute(ctx context.Context, s Scope, p BatchParams) (BatchResult, err
 	if err != nil {
 		return BatchResult{}, err
 	}
-	if p.MaxParallel < 0 {
+	switch {
+	case p.MaxParallel < 0:
 		return BatchResult{}, badParams("maxParallel", fmt.Sprintf("maxParallel is %d; it must be above 0", p.MaxParallel))
+	case len(p.Matrix) > 0 && len(p.VMIDs) > 0:
+		return BatchResult{}, badParams("matrix", "a batch runs in VMs that are there, vmIds, or in new ones, matrix, but not in both")
 	}
-	vms, err := s.batchTargets(ctx, p.VMIDs)
+	items, err := s.batch(ctx, request, p)
 	if err != nil {
 		return BatchResult{}, err
 	}
-	items := s.batch(ctx, vms, request, p)
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return BatchResult{}, ctx.Err()
 	}
 	return encodeBatch(items), nil
+}
+
+// batch runs the request in the VMs chosen, or in those of a matrix; each one's
+// output goes out as it comes.
+func (s Scope) batch(ctx context.Context, request pool.RunRequest, p BatchParams) ([]pool.BatchItem, error) {
+	observe, flush := s.observeEach(ctx, p.Tokens)
+	defer flush()
+	options := pool.BatchOptions{Parallel: p.MaxParallel, FailFast: p.FailFast, Observe: observe}
+	if len(p.Matrix) == 0 {
+		vms, err := s.batchTargets(ctx, p.VMIDs)
+		if err != nil {
+			return nil, err
+		}
+		return s.Batch(ctx, vms, request, options), nil
+	}
+	progress, end := s.progress(ctx, p.Tokens, "Running in new VMs")
+	items, err := s.Matrix(ctx, p.Matrix, request, options, progress)
+	end(err)
+	return items, err
 }
 
 // batchTargets are the VMs that a batch names, each once, or else all running
@@ -48,13 +69,6 @@ func (s Scope) batchTargets(ctx context.Context, ids []ID) ([]db.VirtualMachine,
 		seen[vm.ID] = true
 	}
 	return vms, nil
-}
-
-// batch runs the request; each VM's output goes out as it comes.
-func (s Scope) batch(ctx context.Context, vms []db.VirtualMachine, request pool.RunRequest, p BatchParams) []pool.BatchItem {
-	observe, flush := s.observeEach(ctx, p.Tokens)
-	defer flush()
-	return s.Batch(ctx, vms, request, pool.BatchOptions{Parallel: p.MaxParallel, FailFast: p.FailFast, Observe: observe})
 }
 
 // observeEach is observe for executions side by side.
@@ -89,7 +103,7 @@ func encodeItem(i pool.BatchItem) BatchItem {
 	item := BatchItem{Execution: encodeExecution(i.Execution)}
 	if i.Err != nil {
 		e := AsError(i.Err)
-		item.Execution.VMID, item.Execution.VMName = i.VM.ID, i.VM.Name
+		item.Execution.VMID, item.Execution.VMName, item.Execution.Language = i.VM.ID, i.VM.Name, i.VM.Language
 		item.Execution.Error, item.Failure = e.Message, e.Data
 	}
 	return item

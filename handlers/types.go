@@ -248,9 +248,10 @@ type ExecuteParams struct {
 
 // BatchParams are a Run in several VMs side by side.
 type BatchParams struct {
-	VMIDs       []ID `json:"vmIds,omitempty" doc:"default: all running VMs of the user"`
-	MaxParallel int  `json:"maxParallel,omitzero" doc:"in how many VMs at once; default 10"`
-	FailFast    bool `json:"failFast,omitzero" doc:"the first failure cancels what runs in the others, and starts no more"`
+	VMIDs       []ID     `json:"vmIds,omitempty" doc:"default: all running VMs of the user"`
+	Matrix      []string `json:"matrix,omitempty" doc:"instead of vmIds: languages, with @version, for each of which a VM is made and removed afterwards; those made at once must fit the quota"`
+	MaxParallel int      `json:"maxParallel,omitzero" doc:"in how many VMs at once; default 10"`
+	FailFast    bool     `json:"failFast,omitzero" doc:"the first failure cancels what runs in the others, and starts no more"`
 	Run
 }
 

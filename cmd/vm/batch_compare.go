@@ -12,8 +12,8 @@ import (
 const shownDiff = 60
 
 // compare shows how the code ended in each VM, and how the answers differ.
-func (t *terminal) compare(r handlers.BatchResult) error {
-	if err := t.table(batchTable(r)); err != nil {
+func (t *terminal) compare(r handlers.BatchResult, matrix bool) error {
+	if err := t.table(batchTable(r, matrix)); err != nil {
 		return err
 	}
 	if len(r.Groups) < 2 {
@@ -31,17 +31,24 @@ func (t *terminal) compare(r handlers.BatchResult) error {
 // answerName names the i-th group of VMs that answered alike, the majority first.
 func answerName(i int) string { return fmt.Sprintf("#%d", i+1) }
 
-// batchTable compares how the code ended in each VM.
-func batchTable(r handlers.BatchResult) ([]show.Column, [][]show.Cell) {
+// batchTable compares how the code ended in each VM. Those of a matrix are gone
+// by now, and known by their language.
+func batchTable(r handlers.BatchResult, matrix bool) ([]show.Column, [][]show.Cell) {
 	columns := []show.Column{
 		{Title: "VM", Least: 8}, {Title: "ANSWER"}, {Title: "VERDICT"}, {Title: "EXIT", Right: true},
 		{Title: "TIME", Right: true, Drop: 1}, {Title: "FIRST LINE", Least: 12},
+	}
+	if matrix {
+		columns[0].Title = "LANGUAGE"
 	}
 	answers := answerCells(r.Groups)
 	var rows [][]show.Cell
 	for _, item := range r.Results {
 		e := item.Execution
 		row := show.Cells(e.VMName, "", e.Verdict, exitText(e), show.Seconds(e.ExecutionTime), firstLine(e))
+		if matrix {
+			row[0].Text = e.Language
+		}
 		row[0].Colour, row[1], row[2].Colour = show.Bold, answers[e.VMID], verdictColour(e)
 		if item.Failure != nil {
 			row[1], row[2], row[3], row[4] = show.Cell{}, show.Cell{Text: "not run", Colour: show.Red}, show.Cell{}, show.Cell{}

@@ -10,30 +10,39 @@ import (
 
 func batchCommand(t *terminal) *cobra.Command {
 	var f codeFlags
-	var vms []string
+	var vms, matrix []string
 	var parallel int
 	var failFast bool
 	cmd := &cobra.Command{
 		Use:     "batch <code> [-- <argument>...]",
 		GroupID: groupRun,
 		Short:   "Run code in several VMs and compare",
-		Long: `Run code in several VMs side by side, all running ones unless --vm names some.
+		Long: `Run code in several VMs side by side: in all running ones, in those that --vm
+names, or in new ones of the languages that --matrix names, which are removed
+when it has ended.
 Each one's output comes as it is written, behind the VM's name; in the end a
 table compares them, and where they do not agree, a diff shows how each answer
 differs from that of most.`,
 		Example: `  vm batch 'import sys; print(sys.version)'
-  vm batch -f check.py --vm web,worker --timeout 10s --fail-fast`,
+  vm batch -f check.py --vm web,worker --timeout 10s --fail-fast
+  vm batch -f check.py --matrix python@3.11,python@3.12,python@3.13`,
 		Annotations: map[string]string{annotationRuns: "programs", annotationExit: `0    every program exited with 0
 1    some did not
 125  vm could not run any
 130  cancelled, with Ctrl-C`},
 		ValidArgsFunction: words(),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(vms) > 0 && len(matrix) > 0 {
+				return usage("choose one of them", "--vm runs the code in VMs that are there, --matrix in new ones")
+			}
 			c, err := f.read(cmd, t, args)
 			if err != nil {
 				return err
 			}
-			params := handlers.BatchParams{Run: c.Run, MaxParallel: parallel, FailFast: failFast}
+			params := handlers.BatchParams{Run: c.Run, Matrix: matrix, MaxParallel: parallel, FailFast: failFast}
+			if len(matrix) > 0 {
+				params.Language = f.language // the matrix says it, not the file's name
+			}
 			for _, vm := range vms {
 				params.VMIDs = append(params.VMIDs, handlers.ParseID(vm))
 			}
@@ -42,9 +51,11 @@ differs from that of most.`,
 	}
 	f.add(cmd, t)
 	cmd.Flags().StringSliceVar(&vms, "vm", nil, "run it in these `VMs`, by name or id, with commas between")
+	cmd.Flags().StringSliceVar(&matrix, "matrix", nil, "make VMs of these `languages`, such as python@3.11,python@3.12")
 	cmd.Flags().IntVar(&parallel, "parallel", 0, "in how `many` VMs at once (default 10)")
 	cmd.Flags().BoolVar(&failFast, "fail-fast", false, "end all of it at the first failure")
 	completeFlag(cmd, "vm", t.vmNames(0))
+	completeFlag(cmd, "matrix", t.languageNames)
 	return cmd
 }
 
@@ -64,14 +75,14 @@ func batch(ctx context.Context, t *terminal, params handlers.BatchParams) error 
 		return err
 	}
 	params.Tokens = withProgress
-	out := t.newBatchOutput(vms.VMs, params.VMIDs)
+	out := t.newBatchOutput(ctx, vms.VMs, params)
 	t.client.output = out.take
 	result, err := call[handlers.BatchResult](ctx, t, "vm/batchExecute", params)
 	out.flush()
 	if err != nil {
 		return err
 	}
-	if err := t.compare(result); err != nil {
+	if err := t.compare(result, len(params.Matrix) > 0); err != nil {
 		return err
 	}
 	return batchOutcome(result)

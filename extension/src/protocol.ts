@@ -245,6 +245,8 @@ export interface Position {
 export interface BatchParams {
   /** default: all running VMs of the user */
   vmIds?: (number | string)[];
+  /** instead of vmIds: languages, with @version, for each of which a VM is made and removed afterwards; those made at once must fit the quota */
+  matrix?: string[];
   /** in how many VMs at once; default 10 */
   maxParallel?: number;
   /** the first failure cancels what runs in the others, and starts no more */

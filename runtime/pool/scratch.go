@@ -58,14 +58,16 @@ func (t *Tenant) Scratch(ctx context.Context, language string, progress runtime.
 }
 
 // scratchName is the scratch VM's name for a language.
-func scratchName(language string) string {
-	clean := func(r rune) rune {
+func scratchName(language string) string { return "scratch-" + plainName(language) }
+
+// plainName spells a language as a VM can be named.
+func plainName(language string) string {
+	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune("@+:/ ", r) {
 			return '-'
 		}
 		return r
-	}
-	return "scratch-" + strings.Map(clean, language)
+	}, language)
 }
 
 // pause waits, or fails when ctx ends.
