@@ -73,7 +73,7 @@ func (t *Tenant) sideBySide(ctx context.Context, vms []db.VirtualMachine, o Batc
 	}
 	running.Wait()
 	for i := range items {
-		items[i].Err = notRun(ctx, items[i].Err)
+		items[i].explain(context.Cause(ctx))
 	}
 	return items
 }
@@ -99,15 +99,15 @@ func (f failedFirst) Error() string { return "it failed in VM " + f.vm }
 // Is makes errors.Is(err, context.Canceled) true.
 func (f failedFirst) Is(target error) bool { return target == context.Canceled }
 
-// notRun explains why code was not run at all, where a failure in another VM is
-// the reason. To the caller nothing is cancelled then: his request goes on.
-func notRun(ctx context.Context, err error) error {
+// explain says why code was not run at all, where a failure in another VM is the
+// reason. To the caller nothing is cancelled then: his request goes on.
+func (i *BatchItem) explain(cause error) {
 	var first failedFirst
-	if !errors.Is(err, context.Canceled) || !errors.As(context.Cause(ctx), &first) {
-		return err
+	if errors.Is(i.Err, context.Canceled) && errors.As(cause, &first) {
+		i.Execution.Verdict = string(agent.Cancelled)
+		i.Err = &Error{Kind: ErrState, Message: fmt.Sprintf("not run, because it failed in VM %s before", first.vm),
+			Hint: "without failFast it is run in every VM"}
 	}
-	return &Error{Kind: ErrState, Message: fmt.Sprintf("not run, because it failed in VM %s before", first.vm),
-		Hint: "without failFast it is run in every VM"}
 }
 
 // Running selects the VMs that a batch without a choice runs in: the user's

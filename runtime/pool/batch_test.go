@@ -123,6 +123,9 @@ func TestFailFastCancelsTheOthers(t *testing.T) {
 	if err := byName["waiting"].Err; !errors.Is(err, pool.ErrState) || err.Error() != "not run, because it failed in VM failing before" {
 		t.Errorf("waiting: %v, want that it was not run", err)
 	}
+	if verdict := byName["waiting"].Execution.Verdict; verdict != "cancelled" {
+		t.Errorf("waiting: verdict %q, want cancelled", verdict)
+	}
 }
 
 func TestWithoutFailFastAFailureLeavesTheOthersAlone(t *testing.T) {
