@@ -66,9 +66,10 @@ func (t *Tenant) Create(ctx context.Context, r CreateRequest, progress runtime.P
 		}
 		return vm, stored(err)
 	}
+	made := vm
 	machine, err := driver.Create(ctx, t.spec(vm), progress)
 	if err == nil {
-		vm, err = t.store.UpdateVM(ctx, vm.ID, []db.Status{db.Creating}, func(vm *db.VirtualMachine) error {
+		made, err = t.store.UpdateVM(ctx, vm.ID, []db.Status{db.Creating}, func(vm *db.VirtualMachine) error {
 			vm.Status, vm.StartedAt = db.Running, now()
 			vm.ContainerID, vm.IP, vm.Enforcement = machine.ID, machine.IP, machine.Enforcement
 			vm.Owner, vm.OwnedUntil = "", time.Time{}
@@ -79,8 +80,8 @@ func (t *Tenant) Create(ctx context.Context, r CreateRequest, progress runtime.P
 		t.undoCreate(ctx, driver, vm, err)
 		return vm, driven(stored(err))
 	}
-	t.event(ctx, vm, "info", "vm.created", fmt.Sprintf("VM %s was created", vm.Name), map[string]any{"runtime": vm.Runtime, "image": vm.Image})
-	return vm, nil
+	t.event(ctx, made, "info", "vm.created", fmt.Sprintf("VM %s was created", made.Name), map[string]any{"runtime": made.Runtime, "image": made.Image})
+	return made, nil
 }
 
 // row is the request with the defaults filled in.
