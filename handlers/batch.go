@@ -18,6 +18,8 @@ func batchExecute(ctx context.Context, s Scope, p BatchParams) (BatchResult, err
 	switch {
 	case p.MaxParallel < 0:
 		return BatchResult{}, badParams("maxParallel", fmt.Sprintf("maxParallel is %d; it must be above 0", p.MaxParallel))
+	case p.VMIDs != nil && len(p.VMIDs) == 0:
+		return BatchResult{}, badParams("vmIds", "vmIds is empty; leave it out to run in all running VMs")
 	case len(p.Matrix) > 0 && len(p.VMIDs) > 0:
 		return BatchResult{}, badParams("matrix", "a batch runs in VMs that are there, vmIds, or in new ones, matrix, but not in both")
 	}

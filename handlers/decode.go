@@ -24,21 +24,23 @@ func decode(raw json.RawMessage, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return explain(err, reflect.TypeOf(into).Elem())
+		return explain(err, raw, reflect.TypeOf(into).Elem())
 	}
 	return check(reflect.ValueOf(into).Elem(), "")
 }
 
-// explain turns a decoder's error into one for a person.
-func explain(err error, params reflect.Type) error {
+// explain turns a decoder's error on params into one for a person.
+func explain(err error, raw json.RawMessage, params reflect.Type) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return badParams(wrong.Field, fmt.Sprintf("%s must be %s, not %s", orParams(wrong.Field), describe(wrong.Type), wrong.Value))
+		field := wirePath(params, wrong.Field)
+		return badParams(field, fmt.Sprintf("%s must be %s, not %s", orParams(field), describe(wrong.Type), wrong.Value))
 	}
-	// encoding/json has no type for this error.
-	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
-		name = strings.Trim(name, `"`)
-		return badParams(name, fmt.Sprintf("there is no parameter %q here; there are %s", short(name), strings.Join(fieldNames(params), ", ")))
+	if field, known := unknownField(raw, params, ""); field != "" {
+		return badParams(short(field), fmt.Sprintf("there is no parameter %q here; there are %s", short(field), strings.Join(known, ", ")))
+	}
+	if field := unreadableTime(raw, params); field != "" {
+		return badParams(field, field+" must be a time such as 2026-01-31T15:04:05Z")
 	}
 	return badParams("", "params could not be read: "+strings.TrimPrefix(err.Error(), "json: "))
 }
@@ -122,15 +124,4 @@ func check(v reflect.Value, path string) error {
 func jsonName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name
-}
-
-// fieldNames lists a params struct's fields, embedded ones included.
-func fieldNames(t reflect.Type) []string {
-	var names []string
-	for _, f := range reflect.VisibleFields(t) {
-		if !f.Anonymous {
-			names = append(names, jsonName(f))
-		}
-	}
-	return names
 }

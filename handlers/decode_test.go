@@ -17,7 +17,11 @@ func TestDecodeNamesTheFieldAtFault(t *testing.T) {
 		message string // part of it
 	}{
 		"unknown field":        {new(CreateParams), `{"name":"a","colour":1}`, "colour", "there is no parameter"},
-		"unknown, deep":        {new(CreateParams), `{"name":"a","network":{"mode":"none","x":1}}`, "x", "there is no parameter"},
+		"unknown, deep":        {new(CreateParams), `{"name":"a","network":{"mode":"none","x":1}}`, "network.x", "there are mode, allow"},
+		"unknown, in a list":   {new(ExecuteParams), `{"code":"1","files":[{"path":"a"},{"path":"b","x":1}]}`, "files[1].x", "there are path, content"},
+		"unknown, in a map":    {new(Settings), `{"languages":{"zig":{"colour":1}}}`, "languages.zig.colour", "there are "},
+		"wrong type, embedded": {new(ExecuteParams), `{"code":"1","range":{"start":{"line":"x"}}}`, "range.start.line", "range.start.line must be an integer"},
+		"not a time":           {new(EventsParams), `{"since":"yesterday"}`, "since", "since must be a time"},
 		"missing":              {new(CreateParams), `{}`, "name", "name is missing"},
 		"null params":          {new(IDParams), `null`, "id", "id is missing"},
 		"no params":            {new(IDParams), ``, "id", "id is missing"},

@@ -38,6 +38,8 @@ type Session struct {
 	o      SessionOptions
 	client Client
 
+	initial Settings // with the options of initialize; set before other requests
+
 	mu       sync.Mutex // guards what follows
 	settings Settings
 	current  *tenancy
@@ -65,7 +67,7 @@ func (s *Session) Initialize(ctx context.Context, client Client, raw json.RawMes
 	if err != nil {
 		return nil, err
 	}
-	s.client, s.settings = client, settings
+	s.client, s.initial, s.settings = client, settings, settings
 	return s.capabilities()
 }
 
@@ -213,9 +215,8 @@ func (s *Session) configure(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &params); err != nil {
 		return badParams("settings", "the settings could not be read: "+err.Error())
 	}
-	settings, err := s.o.Settings.with(params.Settings.Itechsmart)
+	settings, err := s.initial.with(params.Settings.Itechsmart)
 	if err != nil {
-		s.o.Log.Error("the changed settings are not used", "reason", err.Error())
 		return err
 	}
 	s.mu.Lock()

@@ -98,7 +98,7 @@ type Execution struct {
 	VMID          int64     `json:"vmId"`
 	VMName        string    `json:"vmName"`
 	Verdict       string    `json:"verdict,omitempty" enum:"running,exited,timeout,cancelled,outOfMemory,diskFull,pidsLimit,signaled,vmStopped,lost" doc:"absent only where a batch could not run the code in a VM"`
-	Phase         string    `json:"phase" enum:"build,run" doc:"build when the program did not come to run"`
+	Phase         string    `json:"phase,omitempty" enum:"build,run" doc:"build when the program did not come to run; absent with the verdict"`
 	Output        string    `json:"output" doc:"standard output; when truncated its beginning and its end"`
 	Error         string    `json:"error" doc:"standard error likewise"`
 	ExitCode      int       `json:"exitCode"`

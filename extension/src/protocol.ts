@@ -148,8 +148,8 @@ export interface Execution {
   vmName: string;
   /** absent only where a batch could not run the code in a VM */
   verdict?: "running" | "exited" | "timeout" | "cancelled" | "outOfMemory" | "diskFull" | "pidsLimit" | "signaled" | "vmStopped" | "lost";
-  /** build when the program did not come to run */
-  phase: "build" | "run";
+  /** build when the program did not come to run; absent with the verdict */
+  phase?: "build" | "run";
   /** standard output; when truncated its beginning and its end */
   output: string;
   /** standard error likewise */
@@ -288,8 +288,8 @@ export interface BatchItem {
   vmName: string;
   /** absent only where a batch could not run the code in a VM */
   verdict?: "running" | "exited" | "timeout" | "cancelled" | "outOfMemory" | "diskFull" | "pidsLimit" | "signaled" | "vmStopped" | "lost";
-  /** build when the program did not come to run */
-  phase: "build" | "run";
+  /** build when the program did not come to run; absent with the verdict */
+  phase?: "build" | "run";
   /** standard output; when truncated its beginning and its end */
   output: string;
   /** standard error likewise */
