@@ -28,7 +28,7 @@ func poolStatus(ctx context.Context, s Scope, _ NoParams) (PoolStatusResult, err
 func encodeRuntime(r pool.RuntimeState) RuntimeState {
 	state := RuntimeState{Name: r.Name, Available: r.Err == nil, Version: r.Features.Version, Enforcement: r.Features.Enforcement}
 	if r.Err != nil {
-		state.Reason, state.Hint = r.Err.Error(), runtime.Hint(r.Err)
+		state.Reason, state.Hint = runtime.Plain(r.Err), runtime.Hint(r.Err)
 		state.Enforcement = runtime.Enforcement{CPU: runtime.None, Memory: runtime.None, Disk: runtime.None, Pids: runtime.None, Network: runtime.None}
 	}
 	for _, n := range r.Features.Notes {

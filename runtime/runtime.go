@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -139,6 +140,7 @@ type Features struct {
 	Networks       []NetworkMode // modes that it can give
 	Isolations     []string      // values of Spec.Isolation that it takes
 	HostToolchains bool          // can run the host's own toolchains, without an image
+	HostPath       []string      // the folders in which such machines look for programs
 	Notes          []Note        // what is weaker than it could be, and how to mend it; for `vm doctor`
 }
 
@@ -223,6 +225,17 @@ type Driver interface {
 
 	// Close releases what the driver holds in this process. Machines go on.
 	Close() error
+}
+
+// Plain returns err's text without the words of the sentinels that only sort
+// errors, and tell the person who reads it nothing.
+func Plain(err error) string {
+	text := err.Error()
+	for _, sort := range []error{ErrUnavailable, ErrNotEnforceable, ErrInvalidSpec} {
+		text = strings.ReplaceAll(text, sort.Error()+": ", "")
+		text = strings.TrimSuffix(text, ": "+sort.Error())
+	}
+	return text
 }
 
 // hinted is an error with advice for the person who reads it.

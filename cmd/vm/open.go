@@ -54,7 +54,7 @@ func open(ctx context.Context, s handlers.Settings, log *slog.Logger) (handlers.
 	}
 	drivers, err := all.Drivers(all.Options{StateDir: stateDir()})
 	if err != nil {
-		return handlers.Opened{}, &pool.Error{Kind: pool.ErrUnavailable, Message: err.Error(), Hint: runtime.Hint(err), Cause: err}
+		return handlers.Opened{}, &pool.Error{Kind: pool.ErrUnavailable, Message: runtime.Plain(err), Hint: runtime.Hint(err), Cause: err}
 	}
 	store, err := db.Open(ctx, databaseOf(s))
 	if err != nil {

@@ -80,7 +80,7 @@ func (d *Driver) hostBase(id identity) (base, error) {
 	if err != nil {
 		return base{}, fmt.Errorf("make the file system below machines: %w", err)
 	}
-	path := strings.Join(append(tools.path, systemPath...), ":")
+	path := strings.Join(tools.searchPath(), ":")
 	return base{
 		Lower: []string{lower}, Binds: binds, Home: sandboxHome,
 		Env: []string{"PATH=" + path, "LANG=C.UTF-8", "GOTOOLCHAIN=local"},

@@ -43,6 +43,9 @@ func findToolchains(path string, getenv func(string) string) toolchains {
 	return t
 }
 
+// searchPath is the PATH of a machine that has them.
+func (t toolchains) searchPath() []string { return slices.Concat(t.path, systemPath) }
+
 func inSystemFolder(path string) bool {
 	return slices.ContainsFunc(systemFolders, func(folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") })
 }

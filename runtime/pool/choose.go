@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"path/filepath"
 	"slices"
 
 	"github.com/itechsmart/vm/db"
@@ -86,12 +87,12 @@ func (p *Pool) image(vm db.VirtualMachine, features runtime.Features) (string, e
 	if err != nil {
 		return "", err
 	}
-	if features.HostToolchains && onHost(l, version) {
+	if features.HostToolchains && onHost(l, version, features.HostPath) {
 		return "", nil
 	}
 	image, err := l.ImageFor(version)
 	if err != nil {
-		return "", &Error{Kind: ErrUnavailable, Field: "image", Message: err.Error(), Hint: runtime.Hint(err), Cause: err}
+		return "", &Error{Kind: ErrUnavailable, Field: "image", Message: runtime.Plain(err), Hint: runtime.Hint(err), Cause: err}
 	}
 	return image, nil
 }
@@ -99,15 +100,19 @@ func (p *Pool) image(vm db.VirtualMachine, features runtime.Features) (string, e
 // defaultLanguage gives its image to VMs that name neither language nor image.
 const defaultLanguage = "python"
 
-// onHost reports whether the host has the programs that a language needs.
-func onHost(l lang.Language, version string) bool {
+// onHost reports whether the host has the programs that a language needs, in the
+// folders that a machine looks in: what the caller's own PATH leads to may be out
+// of a machine's sight, such as the stand-ins of a version manager.
+func onHost(l lang.Language, version string, path []string) bool {
 	needed, err := l.HostCommands(version)
 	if err != nil {
 		return false
 	}
 	found := func(program string) bool {
-		_, err := exec.LookPath(program)
-		return err == nil
+		return slices.ContainsFunc(path, func(folder string) bool {
+			_, err := exec.LookPath(filepath.Join(folder, program))
+			return err == nil
+		})
 	}
 	for _, alternatives := range needed {
 		if !slices.ContainsFunc(alternatives, found) {

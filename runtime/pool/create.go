@@ -152,7 +152,7 @@ func (p *Pool) undoCreate(ctx context.Context, driver runtime.Driver, vm db.Virt
 		return
 	}
 	if !errors.Is(cause, context.Canceled) {
-		p.event(ctx, vm, "error", "vm.createFailed", fmt.Sprintf("VM %s could not be created: %v", vm.Name, cause), nil)
+		p.event(ctx, vm, "error", "vm.createFailed", fmt.Sprintf("VM %s could not be created: %s", vm.Name, runtime.Plain(cause)), nil)
 	}
 }
 

@@ -95,7 +95,7 @@ func driven(err error) error {
 	}
 	for _, k := range kinds {
 		if errors.Is(err, k.sentinel) {
-			return &Error{Kind: k.kind, Message: err.Error(), Hint: runtime.Hint(err), Cause: err}
+			return &Error{Kind: k.kind, Message: runtime.Plain(err), Hint: runtime.Hint(err), Cause: err}
 		}
 	}
 	return err

@@ -117,7 +117,7 @@ func (t *Tenant) languageOf(vm db.VirtualMachine, r RunRequest) (lang.Language, 
 func (p *Pool) findLanguage(name string) (lang.Language, string, error) {
 	l, version, err := p.languages.Find(name)
 	if err != nil {
-		return l, "", &Error{Kind: ErrInvalid, Field: "language", Message: err.Error(), Hint: runtime.Hint(err), Cause: err}
+		return l, "", &Error{Kind: ErrInvalid, Field: "language", Message: runtime.Plain(err), Hint: runtime.Hint(err), Cause: err}
 	}
 	return l, version, nil
 }

@@ -156,7 +156,7 @@ func observe(ctx context.Context, driver runtime.Driver, ref runtime.Ref) (statu
 	case errors.Is(err, runtime.ErrNoMachine):
 		return db.Failed, "its machine is gone from the engine; delete it and create it anew"
 	case err != nil:
-		return db.Failed, "the engine could not be asked about it: " + err.Error()
+		return db.Failed, "the engine could not be asked about it: " + runtime.Plain(err)
 	case machine.State == runtime.Running:
 		return db.Running, ""
 	case machine.State == runtime.Stopped:

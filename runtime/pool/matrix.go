@@ -42,7 +42,7 @@ func (t *Tenant) cells(languages []string) ([]db.VirtualMachine, error) {
 	for _, name := range languages {
 		l, version, err := t.languages.Find(name)
 		if err != nil {
-			return nil, &Error{Kind: ErrInvalid, Field: "matrix", Message: err.Error(), Hint: runtime.Hint(err), Cause: err}
+			return nil, &Error{Kind: ErrInvalid, Field: "matrix", Message: runtime.Plain(err), Hint: runtime.Hint(err), Cause: err}
 		}
 		language := spell(l, version)
 		if slices.ContainsFunc(cells, func(c db.VirtualMachine) bool { return c.Language == language }) {
