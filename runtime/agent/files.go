@@ -20,6 +20,8 @@ const (
 	ErrandWrite  = "write"  // [mode path]: the bytes come on standard input; mode 0 keeps the file's, or is 0644
 	ErrandList   = "list"   // [limit path]: a Listing as JSON
 	ErrandRemove = "remove" // [recursive path]
+	ErrandPack   = "pack"   // ["" path]: the tree as package archive has it
+	ErrandUnpack = "unpack" // [name path]: the same on standard input, put where Place says; a Skipped as JSON
 )
 
 // FileType says what stands at a path.

@@ -25,6 +25,10 @@ func errand(p *process, args []string) int {
 		err = p.errandList(at, args[1])
 	case agent.ErrandRemove:
 		err = p.errandRemove(at, args[1] == "true")
+	case agent.ErrandPack:
+		err = p.errandPack(at)
+	case agent.ErrandUnpack:
+		err = p.errandUnpack(args[1], at)
 	default:
 		err = fmt.Errorf("no errand %s", args[0])
 	}

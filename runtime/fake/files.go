@@ -1,6 +1,8 @@
 package fake
 
 import (
+	"bytes"
+	"io"
 	"io/fs"
 	"maps"
 	"slices"
@@ -23,6 +25,19 @@ type file struct {
 	data []byte // the beginning; the rest up to size is zeros
 	size int64
 	mode uint32
+}
+
+// zeros are an endless source of them.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// reader reads the whole file.
+func (f file) reader() io.Reader {
+	return io.LimitReader(io.MultiReader(bytes.NewReader(f.data), zeros{}), f.size)
 }
 
 func newTree(limit int64) *tree { return &tree{limit: limit, files: map[string]*file{}} }
@@ -90,6 +105,20 @@ func (t *tree) removeAll(folder string) {
 			t.dropLocked(path)
 		}
 	}
+}
+
+// below are the paths of the file at a path, or of those in a folder.
+func (t *tree) below(at string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var paths []string
+	for path := range t.files {
+		if path == at || strings.HasPrefix(path, strings.TrimSuffix(at, "/")+"/") {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return paths
 }
 
 // children are the names right below a folder; those of folders end in a slash.

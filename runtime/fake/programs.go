@@ -61,16 +61,8 @@ func (p *process) print(name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.out().Write(f.data); err != nil {
-		return err
-	}
-	zeros := make([]byte, chunkSize)
-	for left := f.size - int64(len(f.data)); left > 0; left -= int64(len(zeros)) {
-		if _, err := p.out().Write(zeros[:min(left, int64(len(zeros)))]); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = io.Copy(p.out(), f.reader())
+	return err
 }
 
 // sleep takes seconds or a Go duration.

@@ -76,6 +76,9 @@ var cases = []struct {
 	{"readWrite", testReadWrite},
 	{"listRemove", testListRemove},
 	{"unfitFiles", testUnfitFiles},
+	{"copyTree", testCopyTree},
+	{"copyLarge", testCopyLarge},
+	{"copyCancelled", testCopyCancelled},
 
 	// Runs and those who follow them.
 	{"twoClients", testTwoClients},

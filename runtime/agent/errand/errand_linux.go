@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/itechsmart/vm/runtime/agent"
+	"github.com/itechsmart/vm/runtime/agent/archive"
 )
 
 // Main does the errand that args name, see agent.ErrandRead and its like, and
@@ -59,6 +60,10 @@ func run(args []string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		return remove(path, recursive)
+	case agent.ErrandPack:
+		return archive.Pack(out, path)
+	case agent.ErrandUnpack:
+		return unpack(args[1], path, in, out)
 	}
 	return errUsage
 }
@@ -89,6 +94,20 @@ func explain(err error) *agent.FileError {
 		}
 	}
 	return &agent.FileError{Code: agent.FileFailed, Reason: reason}
+}
+
+// unpack puts a tree at a path.
+func unpack(name, path string, in io.Reader, out io.Writer) error {
+	folder, name, err := archive.Place(path, name)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	var skipped agent.Skipped
+	if err := archive.Unpack(folder, name, in, -1, skipped.Add); err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(skipped)
 }
 
 func unfit(path, why string) error {
