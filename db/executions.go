@@ -40,7 +40,7 @@ func (s *store) FinishExecution(ctx context.Context, e *Execution) error {
 	}
 	return s.changeRunning(ctx, "finish execution", e.ID, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 		return q.Model(e).Column(
-			"verdict", "phase", "output", "error", "output_omitted", "error_omitted", "result",
+			"verdict", "phase", "output", "error", "output_omitted", "error_omitted", "result", "session_note", "artifacts",
 			"exit_code", "signal", "execution_time", "cpu_time", "peak_memory_mib", "ended_at")
 	})
 }

@@ -104,24 +104,33 @@ type Execution struct {
 	Session  string `bun:",notnull"`
 	Detached bool   `bun:",notnull"`
 
-	Verdict       string  `bun:",notnull"`
-	Phase         string  `bun:",notnull"` // build or run
-	Output        []byte  `bun:",notnull"` // standard output: its beginning and end
-	Error         []byte  `bun:",notnull"` // standard error likewise
-	OutputOmitted int64   `bun:",notnull"` // bytes left out of Output
-	ErrorOmitted  int64   `bun:",notnull"`
-	Result        string  `bun:",notnull"` // a session's last value
-	ExitCode      int     `bun:",notnull"`
-	Signal        string  `bun:",notnull"`
-	ExecutionTime float64 `bun:",notnull"` // seconds, wall clock
-	CPUTime       float64 `bun:"cpu_time,notnull"`
-	PeakMemoryMiB float64 `bun:"peak_memory_mib,notnull"`
+	Verdict       string     `bun:",notnull"`
+	Phase         string     `bun:",notnull"` // build or run
+	Output        []byte     `bun:",notnull"` // standard output: its beginning and end
+	Error         []byte     `bun:",notnull"` // standard error likewise
+	OutputOmitted int64      `bun:",notnull"` // bytes left out of Output
+	ErrorOmitted  int64      `bun:",notnull"`
+	Result        string     `bun:",notnull"` // a session's last value
+	SessionNote   string     `bun:",notnull"` // that its interpreter has ended or was started anew, and why
+	Artifacts     []Artifact `bun:"type:json,notnull"`
+	ExitCode      int        `bun:",notnull"`
+	Signal        string     `bun:",notnull"`
+	ExecutionTime float64    `bun:",notnull"` // seconds, wall clock
+	CPUTime       float64    `bun:"cpu_time,notnull"`
+	PeakMemoryMiB float64    `bun:"peak_memory_mib,notnull"`
 
 	URI        string    `bun:"uri,notnull"` // the caller's document, when it came from one
 	StartLine  int       `bun:",notnull"`    // zero-based line of URI where Code begins
 	Owner      string    `bun:",notnull"`    // runtime.Owner that follows it while it runs
 	ExecutedAt time.Time `bun:",notnull"`
 	EndedAt    time.Time `bun:",nullzero"`
+}
+
+// Artifact is what code in a session shows beside text.
+type Artifact struct {
+	MIME string `json:"mime"`
+	Name string `json:"name"`
+	Data []byte `json:"data"`
 }
 
 // Snapshot of a VM's files.

@@ -62,7 +62,8 @@ func encodeExecution(e db.Execution) Execution {
 		Output: text(e.Output), Error: text(e.Error), ExitCode: e.ExitCode, Signal: e.Signal,
 		ExecutionTime: e.ExecutionTime, CPUTime: e.CPUTime, PeakMemoryMiB: e.PeakMemoryMiB,
 		Truncated: Truncated{Stdout: e.OutputOmitted, Stderr: e.ErrorOmitted},
-		Code:      text(e.Code), Language: e.Language, Session: e.Session, Result: e.Result, ExecutedAt: e.ExecutedAt.UTC(),
+		Code:      text(e.Code), Language: e.Language, Session: e.Session, Result: e.Result,
+		SessionNote: e.SessionNote, Artifacts: encodeAll(e.Artifacts, func(a db.Artifact) Artifact { return Artifact(a) }), ExecutedAt: e.ExecutedAt.UTC(),
 	}
 }
 

@@ -16,7 +16,7 @@ func execute(ctx context.Context, s Scope, p ExecuteParams) (Execution, error) {
 	if err != nil {
 		return Execution{}, err
 	}
-	request.OpenStdin, request.Detach = p.OpenStdin, p.Detach
+	request.OpenStdin, request.Detach, request.Session = p.OpenStdin, p.Detach, p.Session
 	vm, err := s.target(ctx, p)
 	if err != nil {
 		return Execution{}, err

@@ -88,6 +88,8 @@ func Methods() []Method {
 		row("vm/attach", "Replay an execution's output and follow it to its end.", "", "vm attach <execution>", attach),
 		row("vm/executions", "List executions, newest first.", "GET /vms/{id}/executions", "vm executions [id]", executions),
 		row("vm/logs", "Show a VM's own log: boot, provisioning, console.", "GET /vms/{id}/logs", "vm logs <id>", logs),
+		row("vm/sessions", "List the interpreters that a VM keeps.", "GET /vms/{id}/sessions", "vm sessions <id>", sessions),
+		row("vm/closeSession", "End a session's interpreter and forget its variables.", "DELETE /vms/{id}/sessions/{session}", "vm sessions <id> --close <session>", closeSession),
 		row("vm/readFile", "Read a file of at most 16 MiB.", "GET /vms/{id}/files", "vm cp <id>:<path> <path>", readFile),
 		row("vm/writeFile", "Write a file, with missing folders made.", "PUT /vms/{id}/files", "vm cp <path> <id>:<path>", writeFile),
 		row("vm/listFiles", "List a folder.", "GET /vms/{id}/files/list", "vm ls <id> [path]", listFiles),

@@ -198,7 +198,7 @@ func (w *wire) read() string {
 
 // varying are fields whose values differ from run to run.
 var varying = map[string]any{
-	"createdAt": "TIME", "startedAt": "TIME", "stoppedAt": "TIME", "expiresAt": "TIME", "executedAt": "TIME", "modifiedAt": "TIME", "time": "TIME",
+	"createdAt": "TIME", "startedAt": "TIME", "stoppedAt": "TIME", "expiresAt": "TIME", "executedAt": "TIME", "lastUsedAt": "TIME", "modifiedAt": "TIME", "time": "TIME",
 	"executionTime": 0, "cpuTime": 0, "peakMemoryMiB": 0, "cpuPercent": 0, "memoryMiB": 0, "diskMiB": 0, "uptime": 0,
 	"containerId": "CONTAINER", "host": "HOST", "version": "VERSION",
 }

@@ -94,24 +94,26 @@ type VM struct {
 
 // Execution is one run of code in a VM.
 type Execution struct {
-	ID            int64     `json:"id"`
-	VMID          int64     `json:"vmId"`
-	VMName        string    `json:"vmName"`
-	Verdict       string    `json:"verdict,omitempty" enum:"running,exited,timeout,cancelled,outOfMemory,diskFull,pidsLimit,signaled,vmStopped,lost" doc:"absent only where a batch could not run the code in a VM"`
-	Phase         string    `json:"phase,omitempty" enum:"build,run" doc:"build when the program did not come to run; absent with the verdict"`
-	Output        string    `json:"output" doc:"standard output; when truncated its beginning and its end"`
-	Error         string    `json:"error" doc:"standard error likewise"`
-	ExitCode      int       `json:"exitCode"`
-	Signal        string    `json:"signal,omitempty" doc:"that ended the program, such as SIGSEGV"`
-	ExecutionTime float64   `json:"executionTime" doc:"seconds of wall clock"`
-	CPUTime       float64   `json:"cpuTime" doc:"seconds of all cores"`
-	PeakMemoryMiB float64   `json:"peakMemoryMiB"`
-	Truncated     Truncated `json:"truncated" doc:"bytes left out of the record"`
-	Code          string    `json:"code"`
-	Language      string    `json:"language"`
-	Session       string    `json:"session,omitempty"`
-	Result        string    `json:"result,omitempty" doc:"a session's last value"`
-	ExecutedAt    time.Time `json:"executedAt"`
+	ID            int64      `json:"id"`
+	VMID          int64      `json:"vmId"`
+	VMName        string     `json:"vmName"`
+	Verdict       string     `json:"verdict,omitempty" enum:"running,exited,timeout,cancelled,outOfMemory,diskFull,pidsLimit,signaled,vmStopped,lost" doc:"absent only where a batch could not run the code in a VM"`
+	Phase         string     `json:"phase,omitempty" enum:"build,run" doc:"build when the program did not come to run; absent with the verdict"`
+	Output        string     `json:"output" doc:"standard output; when truncated its beginning and its end"`
+	Error         string     `json:"error" doc:"standard error likewise"`
+	ExitCode      int        `json:"exitCode"`
+	Signal        string     `json:"signal,omitempty" doc:"that ended the program, such as SIGSEGV"`
+	ExecutionTime float64    `json:"executionTime" doc:"seconds of wall clock"`
+	CPUTime       float64    `json:"cpuTime" doc:"seconds of all cores"`
+	PeakMemoryMiB float64    `json:"peakMemoryMiB"`
+	Truncated     Truncated  `json:"truncated" doc:"bytes left out of the record"`
+	Code          string     `json:"code"`
+	Language      string     `json:"language"`
+	Session       string     `json:"session,omitempty"`
+	Result        string     `json:"result,omitempty" doc:"value of the last expression, in a session"`
+	SessionNote   string     `json:"sessionNote,omitempty" doc:"that the session's interpreter has ended, or was started anew, and why"`
+	Artifacts     []Artifact `json:"artifacts,omitempty" doc:"what a session's code shows beside text"`
+	ExecutedAt    time.Time  `json:"executedAt"`
 }
 
 // Truncated counts the bytes that a record leaves out of each stream.
@@ -240,9 +242,10 @@ type Position struct {
 
 // ExecuteParams are a Run in one VM.
 type ExecuteParams struct {
-	ID        *ID  `json:"id,omitempty" doc:"the VM; without it a scratch VM of the language is made or reused"`
-	OpenStdin bool `json:"openStdin,omitzero" doc:"standard input stays open for vm/input"`
-	Detach    bool `json:"detach,omitzero" doc:"answer at once; the program goes on, without a time limit unless one is given"`
+	ID        *ID    `json:"id,omitempty" doc:"the VM; without it a scratch VM of the language is made or reused"`
+	OpenStdin bool   `json:"openStdin,omitzero" doc:"standard input stays open for vm/input"`
+	Detach    bool   `json:"detach,omitzero" doc:"answer at once; the program goes on, without a time limit unless one is given"`
+	Session   string `json:"session,omitempty" doc:"name of the interpreter that is kept for it: variables stay from one execution to the next"`
 	Run
 }
 

@@ -12,6 +12,7 @@ import (
 func executeCommand(t *terminal) *cobra.Command {
 	var f codeFlags
 	var detach bool
+	var session string
 	cmd := &cobra.Command{
 		Use:     "execute <vm> <code> [-- <argument>...]",
 		Aliases: []string{"exec"},
@@ -24,6 +25,7 @@ input goes to the program when it was not the code. Ctrl-C cancels the run; a
 second one ends vm at once.`,
 		Example: `  vm execute web 'print("hello")'
   vm execute web -f app.py --timeout 5s --env DEBUG=1 -- --port 80
+  vm execute web --session s 'x = 41' && vm execute web --session s 'x + 1'
   seq 9 | vm exec web 'import sys; print(sum(map(int, sys.stdin)))'`,
 		Annotations:       map[string]string{annotationRuns: "a program", annotationExit: exitCodes},
 		Args:              takes(1, -1),
@@ -37,18 +39,18 @@ second one ends vm at once.`,
 				return err
 			}
 			id := handlers.ParseID(args[0])
-			return execute(cmd.Context(), t, &id, c, detach)
+			return execute(cmd.Context(), t, handlers.ExecuteParams{ID: &id, Run: c.Run, Detach: detach, Session: session}, c.usedStdin)
 		},
 	}
 	f.add(cmd, t)
+	cmd.Flags().StringVarP(&session, "session", "s", "", "execute it in the interpreter kept under this `name`; variables stay")
 	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "leave it running, and print the execution's id")
 	return cmd
 }
 
-// execute runs code in a VM; nil = a scratch VM of the code's language.
-func execute(ctx context.Context, t *terminal, vm *handlers.ID, c code, detach bool) error {
-	params := handlers.ExecuteParams{ID: vm, Run: c.Run, Detach: detach}
-	if detach {
+// execute runs code. The program gets standard input unless that was used.
+func execute(ctx context.Context, t *terminal, params handlers.ExecuteParams, usedStdin bool) error {
+	if params.Detach {
 		params.Tokens = withProgress
 		e, err := call[handlers.Execution](ctx, t, "vm/execute", params)
 		if err != nil {
@@ -61,6 +63,6 @@ func execute(ctx context.Context, t *terminal, vm *handlers.ID, c code, detach b
 		return err
 	}
 	params.Tokens = withProgress
-	params.OpenStdin = !c.usedStdin && t.hasInput()
+	params.OpenStdin = !usedStdin && t.hasInput()
 	return t.follow(ctx, "vm/execute", params, following{feed: params.OpenStdin, cancels: true})
 }

@@ -30,7 +30,7 @@ Everything else is as with vm execute.`,
 			if c.Language == "" {
 				return usage("name it: --language python; vm languages lists them", "the code's language is not known")
 			}
-			return execute(cmd.Context(), t, (*handlers.ID)(nil), c, detach)
+			return execute(cmd.Context(), t, handlers.ExecuteParams{Run: c.Run, Detach: detach}, c.usedStdin)
 		},
 	}
 	f.add(cmd, t)

@@ -124,6 +124,7 @@ func (t *terminal) hasInput() bool {
 
 // tellVerdict says how a program ended that did not exit by itself.
 func (t *terminal) tellVerdict(e handlers.Execution) {
+	t.tellSession(e)
 	message, hint := verdict(e)
 	if message == "" {
 		return

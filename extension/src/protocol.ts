@@ -167,14 +167,25 @@ export interface Execution {
   code: string;
   language: string;
   session?: string;
-  /** a session's last value */
+  /** value of the last expression, in a session */
   result?: string;
+  /** that the session's interpreter has ended, or was started anew, and why */
+  sessionNote?: string;
+  /** what a session's code shows beside text */
+  artifacts?: Artifact[];
   executedAt: string;
 }
 
 export interface Truncated {
   stdout: number;
   stderr: number;
+}
+
+export interface Artifact {
+  mime: string;
+  name: string;
+  /** base64 */
+  data: number[];
 }
 
 export interface ForceParams {
@@ -198,6 +209,8 @@ export interface ExecuteParams {
   openStdin?: boolean;
   /** answer at once; the program goes on, without a time limit unless one is given */
   detach?: boolean;
+  /** name of the interpreter that is kept for it: variables stay from one execution to the next */
+  session?: string;
   code: string;
   /** default: the VM's own */
   language?: string;
@@ -307,8 +320,12 @@ export interface BatchItem {
   code: string;
   language: string;
   session?: string;
-  /** a session's last value */
+  /** value of the last expression, in a session */
   result?: string;
+  /** that the session's interpreter has ended, or was started anew, and why */
+  sessionNote?: string;
+  /** what a session's code shows beside text */
+  artifacts?: Artifact[];
   executedAt: string;
   /** set when the code could not be run in this VM; the message is in error */
   failure?: ErrorData;
@@ -395,6 +412,29 @@ export interface LogLine {
   time: string;
   stream: string;
   text: string;
+}
+
+export interface SessionsResult {
+  sessions: SessionState[];
+}
+
+export interface SessionState {
+  name: string;
+  language: string;
+  startedAt: string;
+  lastUsedAt: string;
+  /** false: it has ended, and the next execution starts it anew */
+  alive: boolean;
+}
+
+export interface SessionParams {
+  /** the VM's id or name */
+  id: number | string;
+  session: string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
 }
 
 export interface ReadFileParams {
@@ -616,6 +656,10 @@ export interface Requests {
   "vm/executions": { params: ExecutionsParams; result: ExecutionsResult };
   /** Show a VM's own log: boot, provisioning, console. */
   "vm/logs": { params: LogsParams; result: LogsResult };
+  /** List the interpreters that a VM keeps. */
+  "vm/sessions": { params: IDParams; result: SessionsResult };
+  /** End a session's interpreter and forget its variables. */
+  "vm/closeSession": { params: SessionParams; result: Empty };
   /** Read a file of at most 16 MiB. */
   "vm/readFile": { params: ReadFileParams; result: ReadFileResult };
   /** Write a file, with missing folders made. */

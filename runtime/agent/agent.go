@@ -52,6 +52,10 @@ type Run struct {
 	// RecordBytes is how much of each stream's beginning, and of its end, the
 	// record keeps. 0 = DefaultRecordBytes.
 	RecordBytes int `json:"recordBytes,omitempty"`
+	// Session, if any, has the code executed by an interpreter that is kept
+	// between runs; Command starts that interpreter's kernel when there is none.
+	// Such a run has a Scratch folder, no Build and no Detach.
+	Session *Session `json:"session,omitempty"`
 	// Memory, in bytes, kills the run with OutOfMemory when its processes
 	// together hold more resident memory; looked at several times a second.
 	// Set where no cgroup holds the limit. 0 = not watched.
@@ -119,8 +123,9 @@ type Result struct {
 	Wall       time.Duration `json:"wall"`
 	CPU        time.Duration `json:"cpu"`        // user and system, of the whole tree as far as it was reaped
 	PeakMemory int64         `json:"peakMemory"` // bytes: the largest resident set of the tree's processes
-	Stdout     Record        `json:"stdout"`
-	Stderr     Record        `json:"stderr"`
+	Answer
+	Stdout Record `json:"stdout"`
+	Stderr Record `json:"stderr"`
 }
 
 // Record of one stream: its beginning and, when it was longer, its end.

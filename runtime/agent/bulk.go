@@ -12,5 +12,9 @@ func (r *Run) Bulk() []*[]byte {
 // Bulk points at the bytes that travel beside the result's JSON; see
 // internal/wire.
 func (r *Result) Bulk() []*[]byte {
-	return []*[]byte{&r.Stdout.Head, &r.Stdout.Tail, &r.Stderr.Head, &r.Stderr.Tail}
+	bulk := []*[]byte{&r.Stdout.Head, &r.Stdout.Tail, &r.Stderr.Head, &r.Stderr.Tail}
+	for i := range r.Artifacts {
+		bulk = append(bulk, &r.Artifacts[i].Data)
+	}
+	return bulk
 }

@@ -251,6 +251,19 @@ func (c *Client) Stats(ctx context.Context) (Stats, error) {
 	return stats, err
 }
 
+// Sessions lists the sessions that the guest keeps, by name.
+func (c *Client) Sessions(ctx context.Context) ([]SessionState, error) {
+	var sessions []SessionState
+	err := c.request(ctx, wire.Sessions, nil, &sessions)
+	return sessions, err
+}
+
+// CloseSession ends a session's interpreter, and the run that is in it. It fails
+// with ErrNotFound when there is no such session.
+func (c *Client) CloseSession(ctx context.Context, name string) error {
+	return c.request(ctx, wire.CloseSession, &wire.Order{ID: name}, nil)
+}
+
 // detached returns a copy of run that shares nothing that encoding touches.
 func detached(run Run) *Run {
 	run.Files = append([]File(nil), run.Files...)

@@ -30,6 +30,9 @@ const LanguageID = "probe"
 //	loop           computes for ever
 //	exit N
 //	raise N        dies of signal N
+//	set NAME TEXT  keeps a text, in a session from one script to the next
+//	get NAME       prints it
+//	value NAME     makes it a session's value
 //
 // Empty lines and those that begin with # are nothing. A line that is none of
 // these is a build error.
@@ -39,6 +42,7 @@ var Language = lang.Override{
 	FileName:   "main.probe",
 	Build:      []string{"probe", "check", "{file}"},
 	Run:        []string{"probe", "script", "{file}"},
+	Session:    []string{"probe", "session"},
 	Image:      "probe:%s", DefaultVersion: "1",
 }
 
@@ -67,10 +71,35 @@ var scriptCommands = map[string]func(p *process, arg string) error{
 		return nil
 	},
 	"exit": func(p *process, arg string) error { return exitError(exit(p, []string{arg})) },
+	"set": func(p *process, arg string) error {
+		name, text, _ := strings.Cut(arg, " ")
+		p.vars[name] = text
+		return nil
+	},
+	"get": func(p *process, arg string) error {
+		text, err := p.lookup(arg)
+		if err == nil {
+			_, err = fmt.Fprintln(p.out(), text)
+		}
+		return err
+	},
+	"value": func(p *process, arg string) (err error) {
+		p.value, err = p.lookup(arg)
+		return err
+	},
 	"raise": func(p *process, arg string) error {
 		probeRaise(p, []string{arg})
 		return nil
 	},
+}
+
+// lookup returns what set has kept.
+func (p *process) lookup(name string) (string, error) {
+	text, ok := p.vars[name]
+	if !ok {
+		return "", fmt.Errorf("%s is not set", name)
+	}
+	return text, nil
 }
 
 func scriptWrite(p *process, arg string) error {
@@ -141,8 +170,16 @@ func runScript(p *process, args []string) int {
 	if err != nil {
 		return p.fail(err)
 	}
+	if p.vars == nil {
+		p.vars = map[string]string{}
+	}
 	for _, line := range script {
-		err := scriptCommands[line.command](p, line.arg)
+		command := scriptCommands[line.command]
+		if command == nil {
+			fmt.Fprintf(p.err(), "%s:%d: %q is no command\n", args[0], line.number, line.command)
+			return 1
+		}
+		err := command(p, line.arg)
 		var exit exitError
 		switch {
 		case p.ctx.Err() != nil:

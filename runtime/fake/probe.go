@@ -23,7 +23,7 @@ var subcommands = map[string]program{
 	"fork-bomb": probeForkBomb, "fork-storm": probeForkStorm,
 	"daemonize": probeDaemonize, "count": probeCount,
 	"network": probeNetwork,
-	"check":   checkScript, "script": runScript,
+	"check":   checkScript, "script": runScript, "session": keepSession,
 }
 
 func probeErr(p *process, args []string) int {

@@ -28,10 +28,8 @@ type family struct {
 	spec   guest.Program
 	leader *process
 
-	stdinWriter    *io.PipeWriter
-	stdin          *io.PipeReader
-	stdout, stderr *pipe
-	alive          sync.WaitGroup
+	*streams
+	alive sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
 	members map[*process]struct{}
@@ -51,6 +49,9 @@ type process struct {
 	heeds  chan struct{} // receives SIGTERM when heeding; else that is deadly
 
 	heeding atomic.Bool
+	catches atomic.Pointer[scriptKernel] // gets SIGINT; nil = that is deadly
+	vars    map[string]string            // of a script; a session keeps them
+	value   string                       // of a script in a session
 
 	once   sync.Once
 	deadly syscall.Signal // what ended it; 0 = itself
@@ -61,11 +62,15 @@ type process struct {
 }
 
 func startFamily(w *world, spec guest.Program, main program, args []string) (*family, error) {
-	f := &family{world: w, spec: spec, stdout: newPipe(), stderr: newPipe(), members: map[*process]struct{}{}}
-	f.stdin, f.stdinWriter = io.Pipe()
-	leader, err := f.spawn(spec.Argv[0], false, main, args)
+	f := &family{world: w, spec: spec, streams: newStreams(), members: map[*process]struct{}{}}
+	return f, f.lead(main, args)
+}
+
+// lead starts the family's first process. The streams end with the family.
+func (f *family) lead(main program, args []string) error {
+	leader, err := f.spawn(f.spec.Argv[0], false, main, args)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.leader = leader
 	go func() {
@@ -75,7 +80,7 @@ func startFamily(w *world, spec guest.Program, main program, args []string) (*fa
 		f.stdout.end()
 		f.stderr.end()
 	}()
-	return f, nil
+	return nil
 }
 
 // spawn starts a process of the family. It fails with EAGAIN.
@@ -133,6 +138,10 @@ func (p *process) signal(sig syscall.Signal) {
 		}
 		return
 	}
+	if k := p.catches.Load(); sig == syscall.SIGINT && k != nil {
+		k.interrupt()
+		return
+	}
 	p.die(sig)
 }
 
@@ -176,15 +185,6 @@ func (p *process) path(name string) string {
 func (p *process) out() io.Writer { return p.stdout.writer(p.ctx) }
 func (p *process) err() io.Writer { return p.stderr.writer(p.ctx) }
 
-// Stdin implements guest.Process.
-func (f *family) Stdin() io.WriteCloser { return f.stdinWriter }
-
-// Stdout implements guest.Process.
-func (f *family) Stdout() io.Reader { return f.stdout }
-
-// Stderr implements guest.Process.
-func (f *family) Stderr() io.Reader { return f.stderr }
-
 // Signal implements guest.Process.
 func (f *family) Signal(number int) error {
 	f.leader.signal(syscall.Signal(number))
@@ -218,10 +218,17 @@ func (f *family) Finish(detach bool) guest.Usage {
 	return f.usage
 }
 
-// Close implements guest.Process.
-func (f *family) Close() error {
-	f.stdinWriter.Close()
-	f.stdout.close()
-	f.stderr.close()
-	return nil
+// Measure implements guest.Process.
+func (f *family) Measure() guest.Usage {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.world.mu.Lock()
+	defer f.world.mu.Unlock()
+	f.usage.Limit = ""
+	usage := f.usage
+	for p := range f.members {
+		usage.CPU += p.cpu
+		usage.PeakMemory = max(usage.PeakMemory, p.memory)
+	}
+	return usage
 }

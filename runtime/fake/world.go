@@ -19,8 +19,9 @@ type world struct {
 	limits runtime.Limits
 	files  *tree
 
-	mu      sync.Mutex // guards what follows
-	changed *sync.Cond // of mu: a process ended
+	mu      sync.Mutex          // guards what follows
+	changed *sync.Cond          // of mu: a process ended
+	named   map[string]*streams // by their folder
 	procs   map[*process]struct{}
 	memory  int64
 	cpu     time.Duration
@@ -30,21 +31,15 @@ type world struct {
 var _ guest.Starter = (*world)(nil)
 
 func newWorld(limits runtime.Limits, files *tree) *world {
-	w := &world{limits: limits, files: files, procs: map[*process]struct{}{}}
+	w := &world{limits: limits, files: files, procs: map[*process]struct{}{}, named: map[string]*streams{}}
 	w.changed = sync.NewCond(&w.mu)
 	return w
 }
 
 // Start implements guest.Starter.
 func (w *world) Start(p guest.Program) (guest.Process, error) {
-	for _, f := range p.Files {
-		mode := f.Mode
-		if mode == 0 {
-			mode = 0o644
-		}
-		if err := w.files.put(path.Clean(f.Path), f.Data, mode); err != nil {
-			return nil, err
-		}
+	if err := w.place(p); err != nil {
+		return nil, err
 	}
 	if p.Errand {
 		return startFamily(w, p, errand, p.Argv[2:])
@@ -54,6 +49,40 @@ func (w *world) Start(p guest.Program) (guest.Process, error) {
 		return nil, err
 	}
 	return startFamily(w, p, main, args)
+}
+
+func (w *world) place(p guest.Program) error {
+	for _, f := range p.Files {
+		mode := f.Mode
+		if mode == 0 {
+			mode = 0o644
+		}
+		if err := w.files.put(path.Clean(f.Path), f.Data, mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Streams implements guest.Starter.
+func (w *world) Streams(p guest.Program) (guest.Streams, error) {
+	if err := w.place(p); err != nil {
+		return nil, err
+	}
+	s := newStreams()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.named[p.Scratch] = s
+	return s, nil
+}
+
+// take gives the pipes in a folder to the process that asks for them first.
+func (w *world) take(folder string) *streams {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.named[folder]
+	delete(w.named, folder)
+	return s
 }
 
 // lookup finds a program by its name, or at its path when it was placed there.

@@ -45,7 +45,12 @@ type Language struct {
 	Versioned      string   // a program of one version on a host, with %s: "python%s"; "" = hosts have no such name
 	VersionCommand []string // prints the toolchain's version
 	Package        string   // Debian's package, for the hint when it is missing
-	Sessions       bool     // whether an interpreter can be kept between executions
+
+	// Session starts an interpreter that is kept between executions: a kernel,
+	// which speaks with the guest as package agent/guest describes. {dir} is the
+	// folder that holds Kernel. Nil = none can be kept.
+	Session []string
+	Kernel  []Support
 }
 
 // Support is a file that goes beside the source.

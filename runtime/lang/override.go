@@ -18,6 +18,7 @@ type Override struct {
 	FileName       string   `json:"fileName,omitempty" yaml:"fileName"`
 	Build          []string `json:"build,omitempty" yaml:"build"`
 	Run            []string `json:"run,omitempty" yaml:"run"`
+	Session        []string `json:"session,omitempty" yaml:"session"` // starts a kernel for sessions
 	Env            []string `json:"env,omitempty" yaml:"env"`
 	Image          string   `json:"image,omitempty" yaml:"image"` // %s stands for the version
 	DefaultVersion string   `json:"defaultVersion,omitempty" yaml:"defaultVersion"`
@@ -38,7 +39,11 @@ func (o Override) apply(l *Language) error {
 	setList(&l.LanguageIDs, o.LanguageIDs)
 	setList(&l.VersionCommand, o.Version)
 	setList(&l.Build, o.Build)
+	if len(o.Run) > 0 {
+		l.Session = nil // it would be the interpreter that was not wanted
+	}
 	setList(&l.Run, o.Run)
+	setList(&l.Session, o.Session)
 	l.Env = slices.Concat(l.Env, o.Env)
 	for i, ext := range l.Extensions {
 		l.Extensions[i] = strings.ToLower(ext)
@@ -103,6 +108,9 @@ func (l Language) check() error {
 		return errors.New("run: must name a program and its arguments, such as [myprogram, {file}]")
 	}
 	if err := checkTemplate("build", l.Build); err != nil {
+		return err
+	}
+	if err := checkTemplate("session", l.Session); err != nil {
 		return err
 	}
 	return checkTemplate("run", l.Run)

@@ -18,6 +18,7 @@ type PlanOptions struct {
 	FileName string       // the caller's name for the source, for messages; its folders are dropped
 	Dir      string       // working directory; "" = the VM user's home
 	Files    []agent.File // placed alongside; relative ones are below Dir
+	Session  string       // name of the session to execute it in; "" = none
 }
 
 // Plan returns the run that executes code with args. The source and whatever is
@@ -26,11 +27,14 @@ type PlanOptions struct {
 // the next execution. What the plan leaves open (Stdin, Timeout, limits, more
 // Env) is for the caller to set.
 func (l Language) Plan(code []byte, args []string, o PlanOptions) agent.Run {
+	if o.Session != "" {
+		return l.planSession(code, args, o)
+	}
 	source := &Source{FileName: l.fileName(o.FileName), Code: code}
 	if l.Prepare != nil {
 		l.Prepare(source)
 	}
-	scratch := "/tmp/run-" + o.ID
+	scratch := scratchOf(o)
 	stem := strings.TrimSuffix(source.FileName, path.Ext(source.FileName))
 	fill := strings.NewReplacer(
 		"{file}", path.Join(scratch, source.FileName),

@@ -15,6 +15,8 @@ func rows() []Language {
 			Env:      []string{"PYTHONPATH=."},
 			Image:    "python:%s-slim", DefaultVersion: "3.13", Versioned: "python%s",
 			VersionCommand: []string{"python3", "--version"}, Package: "python3",
+			Session: []string{"python3", "-u", "{dir}/vm-session.py"},
+			Kernel:  []Support{support("vm-session.py")},
 		},
 		{
 			ID: "javascript", Name: "JavaScript", Aliases: []string{"js", "node", "nodejs"},

@@ -116,8 +116,11 @@ func (p *Pool) notStarted(ctx context.Context, e db.Execution, cause error) (db.
 	if err != nil {
 		return e, err
 	}
-	return e, &Error{Kind: ErrInvalid, Message: "the code could not be run: " + refused.Reason,
-		Hint: "choose folders that the VM's user may write to, such as /home/sandbox or /tmp", Cause: cause}
+	hint := "choose folders that the VM's user may write to, such as /home/sandbox or /tmp"
+	if e.Session != "" {
+		hint = "vm sessions " + e.VMName + " lists its sessions, and closes one with --close"
+	}
+	return e, &Error{Kind: ErrInvalid, Message: "the code could not be run: " + refused.Reason, Hint: hint, Cause: cause}
 }
 
 // finishMissing records that a VM lacks the toolchain, and returns the error

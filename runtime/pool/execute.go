@@ -42,6 +42,7 @@ type RunRequest struct {
 	User      string // "", "sandbox" or "root"
 	URI       string // document that the code is from
 	StartLine int    // zero-based line in it
+	Session   string // name of the session that executes it; "" = none
 }
 
 // Observer hears of a run while it goes on. Both may be nil. They are called
@@ -62,12 +63,15 @@ func (t *Tenant) Execute(ctx context.Context, vm db.VirtualMachine, r RunRequest
 	if err != nil {
 		return db.Execution{}, err
 	}
+	if r.Session != "" && len(language.Session) == 0 {
+		return db.Execution{}, noSessions(language, t.languages)
+	}
 	client, err := t.agents.get(ctx, vm)
 	if err != nil {
 		return db.Execution{}, t.unreachable(ctx, vm, err)
 	}
 	e := db.Execution{
-		VMID: vm.ID, VMName: vm.Name, UserID: t.user.ID, Code: r.Code, Language: spell(language, version),
+		VMID: vm.ID, VMName: vm.Name, UserID: t.user.ID, Code: r.Code, Language: spell(language, version), Session: r.Session,
 		Detached: r.Detach, Verdict: string(agent.Running), Phase: "run", URI: r.URI, StartLine: r.StartLine,
 		Owner: runtime.Self().String(), ExecutedAt: now(),
 	}
@@ -125,7 +129,7 @@ func (p *Pool) findLanguage(name string) (lang.Language, string, error) {
 // plan is what the agent runs for a request.
 func (t *Tenant) plan(vm db.VirtualMachine, r RunRequest, l lang.Language, version string, id int64) agent.Run {
 	run := l.Plan(r.Code, r.Args, lang.PlanOptions{
-		ID: runID(id), Version: version, Host: vm.Image == "", FileName: documentName(r.URI, l), Dir: r.Cwd, Files: r.Files,
+		ID: runID(id), Version: version, Host: vm.Image == "", FileName: documentName(r.URI, l), Dir: r.Cwd, Files: r.Files, Session: r.Session,
 	})
 	run.Env = slices.Concat(run.Env, pairs(vm.Env), pairs(r.Env))
 	run.Stdin, run.OpenStdin, run.Detach = r.Stdin, r.OpenStdin, r.Detach
@@ -167,6 +171,9 @@ func (r *RunRequest) validate(d Defaults) error {
 		if strings.ContainsRune(arg, 0) {
 			return invalid("args", "argument %d contains a NUL byte", i+1)
 		}
+	}
+	if err := r.checkSession(); err != nil {
+		return err
 	}
 	if strings.ContainsRune(r.Cwd, 0) {
 		return invalid("cwd", "the working directory contains a NUL byte")
@@ -274,6 +281,10 @@ func withResult(e db.Execution, r agent.Result) db.Execution {
 	e.Error, e.ErrorOmitted = append(r.Stderr.Head, r.Stderr.Tail...), r.Stderr.Omitted
 	e.ExecutionTime, e.CPUTime = r.Wall.Seconds(), r.CPU.Seconds()
 	e.PeakMemoryMiB = float64(r.PeakMemory) / (1 << 20)
+	e.Result, e.SessionNote = r.Value, r.Note
+	for _, a := range r.Artifacts {
+		e.Artifacts = append(e.Artifacts, db.Artifact(a))
+	}
 	e.EndedAt = now()
 	return e
 }

@@ -111,7 +111,7 @@ func (c *client) dispatch(f wire.Frame) error {
 		c.guest.handlers.Go(func() { c.follow(fo, f) })
 	case wire.Input:
 		c.guest.handlers.Go(func() { c.serve(f) })
-	case wire.Start, wire.Signal, wire.Kill, wire.Forget, wire.Runs, wire.Stats:
+	case wire.Start, wire.Signal, wire.Kill, wire.Forget, wire.Runs, wire.Stats, wire.Sessions, wire.CloseSession:
 		c.slots <- struct{}{}
 		c.guest.handlers.Go(func() {
 			defer func() { <-c.slots }()
@@ -208,13 +208,18 @@ func (c *client) handle(request wire.Frame) (any, error) {
 		return c.guest.list(), nil
 	case wire.Stats:
 		return c.guest.stats(), nil
+	case wire.Sessions:
+		return c.guest.sessions.list(), nil
 	}
 	var order wire.Order
 	if err := wire.Unmarshal(request.Payload, &order); err != nil {
 		return nil, err
 	}
-	if request.Kind == wire.Forget {
+	switch request.Kind {
+	case wire.Forget:
 		return nil, c.guest.forget(order.ID)
+	case wire.CloseSession:
+		return nil, c.guest.sessions.close(order.ID)
 	}
 	r, err := c.guest.find(order.ID)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 //
 //	order    carries              reports that follow
 //	start    command, 3 pipes     started, then exited; or failed
-//	signal   number               none
+//	signal   number               signalled
 //	kill                          none: exited comes soon
 //	finish   detach               finished
 //

@@ -31,6 +31,7 @@ type Guest struct {
 	starter Starter
 	started time.Time
 
+	sessions sessions
 	handlers group          // requests under way
 	lives    sync.WaitGroup // runs; none is added once closed is set
 
@@ -64,6 +65,7 @@ func New(config Config) (*Guest, error) {
 // frees what the guest holds. The connections must have ended, or be about to.
 func (g *Guest) Close() error {
 	g.shut()
+	g.sessions.closeAll()
 	g.killAll()
 	g.lives.Wait()
 	<-g.handlers.idle()
@@ -95,6 +97,9 @@ func (g *Guest) start(spec agent.Run) (*run, error) {
 	if err := g.admit(r); err != nil {
 		return nil, err
 	}
+	if spec.Session != nil {
+		return g.startInSession(r)
+	}
 	proc, err := g.starter.Start(programs[0])
 	if errors.Is(err, ErrRefused) {
 		r.discard(g.starter)
@@ -102,9 +107,28 @@ func (g *Guest) start(spec agent.Run) (*run, error) {
 		g.lives.Done()
 		return nil, err
 	}
+	r.startClock()
 	go func() {
 		defer g.lives.Done()
 		r.live(g.starter, proc, err)
+		g.evict()
+	}()
+	return r, nil
+}
+
+// startInSession has a run wait for its session, in the order of the starts.
+func (g *Guest) startInSession(r *run) (*run, error) {
+	s, turn, err := g.sessions.join(&r.spec)
+	if err != nil {
+		g.drop(r)
+		g.lives.Done()
+		return nil, err
+	}
+	go func() {
+		defer g.lives.Done()
+		proc, err := s.begin(r, turn, g.starter, r.programs[0])
+		r.live(g.starter, proc, err)
+		turn.leave()
 		g.evict()
 	}()
 	return r, nil
@@ -131,6 +155,11 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 		return nil, invalid("a record keeps at most %d MiB of either end", maxRecordBytes>>20)
 	case spec.Timeout < 0 || spec.FileSize < 0 || spec.WatchMemory < 0:
 		return nil, invalid("a limit is negative")
+	}
+	if spec.Session != nil {
+		if err := checkSession(spec); err != nil {
+			return nil, err
+		}
 	}
 	if spec.RecordBytes == 0 {
 		spec.RecordBytes = agent.DefaultRecordBytes

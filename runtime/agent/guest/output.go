@@ -121,6 +121,16 @@ func (r *run) drain(pumps <-chan struct{}, limit time.Duration) {
 	}
 }
 
+// within waits for done, but no longer than limit, and reports whether it came.
+func within(limit time.Duration, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}
+
 func (r *run) written() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

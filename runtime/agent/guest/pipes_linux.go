@@ -45,7 +45,7 @@ func (p *pipes) open(i int, u *user) error {
 	return err
 }
 
-func (p *pipes) closeTheirs() { closeFiles(p.theirs[:]) }
+func (p *pipes) closeTheirs() error { return closeFiles(p.theirs[:]) }
 
 // Close closes the guest's ends; it may be repeated.
 func (p *pipes) Close() error { return closeFiles(p.ours[:]) }

@@ -14,6 +14,7 @@ type procStat struct {
 	pid, parent int
 	state       byte
 	ticks       int64 // user and system time, in clock ticks
+	reaped      int64 // the same of its children that it has waited for
 	threads     int
 	rss         int64 // pages
 }
@@ -79,6 +80,7 @@ func parseStat(pid int, line []byte) (procStat, bool) {
 		state:   f[0][0],
 		parent:  int(number(1)),
 		ticks:   number(11) + number(12),
+		reaped:  number(13) + number(14),
 		threads: int(number(17)),
 		rss:     number(21),
 	}, true
@@ -107,4 +109,20 @@ func descendants(root int) []int {
 		}
 	}
 	return pids
+}
+
+// peakOf is the largest resident set that a process has had, in bytes; 0 when it
+// has ended.
+func peakOf(pid int) int64 {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(status) {
+		if size, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
+			kib, _ := strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimSpace(size), []byte(" kB"))), 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
 }

@@ -16,7 +16,9 @@ type process struct {
 	worker      *worker
 	pipes       *pipes
 	watchMemory int64
-	before      counters // of the machine, when it started
+
+	signalled chan struct{} // holds one token once a signal was sent
+	left      chan struct{} // closed when the supervisor is not this program's any more
 
 	end report // of exited, then of finished
 
@@ -26,8 +28,9 @@ type process struct {
 	limit    agent.Verdict // that the watch saw exceeded
 
 	// Guarded by the machine's mutex.
-	fullDisk bool // the disk was full at some moment
-	shared   bool // another program ran at the same time
+	before   counters // of the machine, when it started or was measured
+	fullDisk bool     // the disk was full at some moment
+	shared   bool     // another program ran at the same time
 }
 
 // Stdin implements Process.
@@ -45,7 +48,46 @@ func (p *process) Close() error { return p.pipes.Close() }
 // Signal implements Process.
 func (p *process) Signal(number int) error {
 	p.order(order{Op: "signal", Signal: number})
+	select {
+	case <-p.signalled:
+	case <-p.left:
+	case <-time.After(signalLimit): // the program has stopped its supervisor
+	}
 	return nil
+}
+
+// signalLimit bounds the wait for a signal to be sent.
+const signalLimit = time.Second
+
+// hear waits for what becomes of the program, and passes on meanwhile that
+// signals were sent.
+func (p *process) hear() (report, error) {
+	for {
+		r, err := p.worker.hear()
+		if err != nil || r.Op != "signalled" {
+			return r, err
+		}
+		select {
+		case p.signalled <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Measure implements Process. The time of processes that were reaped by a program
+// itself is in that program's own.
+func (p *process) Measure() Usage {
+	now := p.machine.counters()
+	p.machine.mu.Lock()
+	p.before = now
+	p.fullDisk, p.shared = false, len(p.machine.active) > 1
+	p.machine.mu.Unlock()
+	var u Usage
+	for _, st := range below(p.worker.pid, processes()) {
+		u.CPU += time.Duration(st.ticks+st.reaped) * clockTick
+		u.PeakMemory = max(u.PeakMemory, peakOf(st.pid))
+	}
+	return u
 }
 
 // Kill implements Process.
@@ -81,7 +123,7 @@ func (p *process) order(o order) {
 // Wait implements Process.
 func (p *process) Wait() Exit {
 	var err error
-	p.end, err = p.worker.hear()
+	p.end, err = p.hear()
 	if err != nil {
 		p.end = report{Signal: sigkill}
 		p.lose()
@@ -97,7 +139,7 @@ func (p *process) Finish(detach bool) Usage {
 	left := !p.isOver()
 	if left {
 		p.order(order{Op: "finish", Detach: detach})
-		end, err := p.worker.hear()
+		end, err := p.hear()
 		switch {
 		case err != nil:
 			p.lose()
@@ -114,7 +156,7 @@ func (p *process) Finish(detach bool) Usage {
 
 // outlive waits for the end of a detached tree, whose supervisor ends with it.
 func (p *process) outlive() {
-	_, _ = p.worker.hear()
+	_, _ = p.hear()
 	p.lose()
 }
 
@@ -137,6 +179,7 @@ func (p *process) leave() {
 		p.overtime.Stop()
 	}
 	p.mu.Unlock()
+	close(p.left)
 	p.machine.leave(p)
 }
 
@@ -166,19 +209,19 @@ func (p *process) verdict(exit Exit, left bool) agent.Verdict {
 		return limit
 	}
 	p.machine.mu.Lock()
-	fullDisk, shared := p.fullDisk, p.shared
+	fullDisk, shared, before := p.fullDisk, p.shared, p.before
 	p.machine.mu.Unlock()
 	now := p.machine.counters()
 	// A shell reports the end of what it ran as 128 plus the signal.
 	died := func(by unix.Signal) bool { return exit.Signal == int(by) || exit.Code == 128+int(by) }
 	switch {
-	case now.oomKills > p.before.oomKills && exit.Failed() && (died(unix.SIGKILL) || p.end.Killed || !shared):
+	case now.oomKills > before.oomKills && exit.Failed() && (died(unix.SIGKILL) || p.end.Killed || !shared):
 		return agent.OutOfMemory
 	case died(unix.SIGXFSZ):
 		return agent.DiskFull
 	case exit.Failed() && (fullDisk || p.machine.fullDisk()):
 		return agent.DiskFull
-	case now.refusedForks > p.before.refusedForks:
+	case now.refusedForks > before.refusedForks:
 		return agent.PidsLimit
 	}
 	return ""

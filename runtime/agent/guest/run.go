@@ -12,15 +12,17 @@ import (
 
 // run is one run from its start until it is forgotten.
 type run struct {
-	spec     agent.Run // without the bytes of Stdin and Files
-	programs []Program // what is still to be started
-	started  time.Time
+	spec     agent.Run     // without the bytes of Stdin and Files
+	programs []Program     // what is still to be started
 	ended    chan struct{} // closed when result is final
+	doomed   chan struct{} // closed when the run is to be killed
 	stdin    stdin
 
 	mu        sync.Mutex // guards what follows
-	changed   *sync.Cond // of mu: output came, a follower got on, or the end
-	out       [2]record  // of Stdout and Stderr
+	started   time.Time
+	timeout   *time.Timer // nil before the clock was started, or without a limit
+	changed   *sync.Cond  // of mu: output came, a follower got on, or the end
+	out       [2]record   // of Stdout and Stderr
 	order     interleaving
 	followers map[*follower]struct{}
 	writes    int  // counts writes to the records
@@ -39,6 +41,7 @@ func newRun(spec agent.Run, programs []Program) *run {
 		programs:  programs,
 		started:   time.Now(),
 		ended:     make(chan struct{}),
+		doomed:    make(chan struct{}),
 		stdin:     newStdin(spec.Stdin, spec.OpenStdin),
 		followers: make(map[*follower]struct{}),
 	}
@@ -54,12 +57,20 @@ func newRun(spec agent.Run, programs []Program) *run {
 	return r
 }
 
+// startClock begins to count the run's time: when it starts, or in a session when
+// it has its turn.
+func (r *run) startClock() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.started = time.Now()
+	r.result.StartedAt = r.started.UTC()
+	if r.spec.Timeout > 0 {
+		r.timeout = time.AfterFunc(r.spec.Timeout, func() { r.kill(agent.Timeout) })
+	}
+}
+
 // live takes the run to its end. Its first program was started, or failed to.
 func (r *run) live(starter Starter, proc Process, err error) {
-	if r.spec.Timeout > 0 {
-		timeout := time.AfterFunc(r.spec.Timeout, func() { r.kill(agent.Timeout) })
-		defer timeout.Stop()
-	}
 	for {
 		r.programs = r.programs[1:]
 		if err != nil {
@@ -106,9 +117,8 @@ func (r *run) attend(proc Process) (failed bool) {
 		r.abandon(proc, pumps)
 		return failed
 	}
-	select {
-	case <-pumps:
-	case <-time.After(escapeLimit):
+	if r.spec.Session == nil { // a session's tree lives on, and may hold them for ever
+		within(escapeLimit, pumps)
 	}
 	proc.Close()
 	<-pumps
@@ -142,11 +152,15 @@ func (r *run) abandon(proc Process, pumps <-chan struct{}) {
 	}()
 }
 
+// errDoomed: the run was killed before its program was started.
+var errDoomed = errors.New("killed before the start")
+
 // kill ends the run with a verdict, or what it left alive when it has ended.
 func (r *run) kill(verdict agent.Verdict) {
 	r.mu.Lock()
 	if !r.over && r.killed == "" {
 		r.killed = verdict
+		close(r.doomed)
 	}
 	proc := r.proc
 	r.mu.Unlock()
@@ -187,13 +201,14 @@ func (r *run) judge(exit Exit, usage Usage, last bool) (failed bool) {
 		return false
 	}
 	r.over = true
+	res.Answer = exit.Answer
 	res.ExitCode = exit.Code
 	if exit.Signal != 0 {
 		res.ExitCode = 128 + exit.Signal
 		res.Signal = signalName(exit.Signal)
 	}
 	switch {
-	case r.killed != "" && exit.Signal == sigkill:
+	case r.killed != "" && (exit.Signal == sigkill || exit.Interrupted):
 		res.Verdict = r.killed
 	case limit != "":
 		res.Verdict = limit
@@ -212,6 +227,10 @@ func (r *run) fail(err error) {
 	r.over = true
 	res := &r.result
 	res.Verdict = agent.Exited
+	if r.killed != "" {
+		res.Verdict, res.ExitCode = r.killed, 128+sigint
+		return
+	}
 	if errors.Is(err, ErrMissing) {
 		res.ExitCode = 127 // as a shell has it
 		res.Missing = r.argv0()
@@ -245,6 +264,9 @@ func (r *run) finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sealed = true
+	if r.timeout != nil {
+		r.timeout.Stop()
+	}
 	r.result.Wall = time.Since(r.started)
 	r.result.Stdout = r.out[0].result()
 	r.result.Stderr = r.out[1].result()
@@ -268,7 +290,11 @@ func (r *run) shrinkLocked() {
 func (r *run) size() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.out[0].size() + r.out[1].size()
+	size := r.out[0].size() + r.out[1].size()
+	for _, a := range r.result.Artifacts {
+		size += len(a.Data)
+	}
+	return size
 }
 
 // snapshot is the result as it is now, without the records.
@@ -276,7 +302,7 @@ func (r *run) snapshot() agent.Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res := r.result
-	res.Stdout, res.Stderr = agent.Record{}, agent.Record{}
+	res.Stdout, res.Stderr, res.Answer = agent.Record{}, agent.Record{}, agent.Answer{}
 	if !r.sealed {
 		res.Wall = time.Since(r.started)
 	}

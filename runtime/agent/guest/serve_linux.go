@@ -96,13 +96,3 @@ func (g *Guest) Terminate(grace time.Duration) {
 	}
 	within(lastWords, g.handlers.idle())
 }
-
-// within waits for done, but no longer than limit, and reports whether it came.
-func within(limit time.Duration, done <-chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	case <-time.After(limit):
-		return false
-	}
-}

@@ -19,6 +19,11 @@ type Starter interface {
 	// folder could not be made for the program's user.
 	Start(p Program) (Process, error)
 
+	// Streams writes p.Files and makes pipes of the names stdin, stdout and stderr
+	// in p.Scratch, for a process that runs already to open. It fails as Start
+	// does.
+	Streams(p Program) (Streams, error)
+
 	// Discard removes a folder with all that is in it, with the rights of the
 	// programs' user, or of root. What cannot be removed stays.
 	Discard(folder string, root bool)
@@ -53,6 +58,18 @@ type Program struct {
 	WatchMemory int64
 }
 
+// Streams are the guest's ends of three pipes with names. The caller closes them.
+type Streams interface {
+	Stdin() io.WriteCloser
+	Stdout() io.Reader
+	Stderr() io.Reader
+	// HandOver is called once another process has opened all three: from then on
+	// an end of file means that nobody but the guest holds a pipe.
+	HandOver()
+	// Close closes the guest's ends; it may be repeated.
+	Close() error
+}
+
 // Process is a started program and all its descendants, its tree.
 //
 // The guest reads both outputs to their ends in goroutines of their own, calls
@@ -66,8 +83,11 @@ type Process interface {
 	Stdout() io.Reader
 	Stderr() io.Reader
 	// Signal sends a signal, by its Linux number, to the program and its
-	// process group.
+	// process group; it was sent when Signal returns.
 	Signal(number int) error
+	// Measure tells what the tree has used until now. A limit that was met before
+	// is not blamed for the program's end any more.
+	Measure() Usage
 	// Kill ends the whole tree; Wait returns soon after. It does not wait.
 	Kill()
 	// Wait returns when the program itself has ended; descendants may live on.
@@ -83,6 +103,9 @@ type Process interface {
 type Exit struct {
 	Code   int // when Signal is 0
 	Signal int // Linux number of the signal that ended it, or 0
+	// Interrupted: code in a session has ended after Kill was called.
+	Interrupted  bool
+	agent.Answer // of code in a session
 }
 
 // Failed reports whether the program ended in any way but with exit code 0.

@@ -79,7 +79,10 @@ func (m *machine) Start(p Program) (Process, error) {
 		return nil, err
 	}
 	c := &command{Path: path, Argv: p.Argv, Env: p.Env, Dir: p.Dir, User: u, FileSize: p.FileSize}
-	proc := &process{machine: m, watchMemory: p.WatchMemory, before: m.counters()}
+	proc := &process{
+		machine: m, watchMemory: p.WatchMemory, before: m.counters(),
+		signalled: make(chan struct{}, 1), left: make(chan struct{}),
+	}
 	if err := m.start(proc, c); err != nil {
 		return nil, explain(p.Argv[0], err)
 	}

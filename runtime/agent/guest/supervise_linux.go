@@ -112,6 +112,7 @@ func (s *supervisor) obey(d delivery) error {
 		if s.leader != 0 {
 			_ = unix.Kill(-s.leader, unix.Signal(d.Signal)) // it may have ended just now
 		}
+		return s.control.send(report{Op: "signalled"})
 	case "kill":
 		s.killTree()
 		return s.reaped()

@@ -84,7 +84,10 @@ func Run(t *testing.T, client *agent.Client, host bool, must ...string) {
 		t.Fatal(err)
 	}
 	for _, l := range table.Languages() {
-		t.Run(l.ID, func(t *testing.T) { runLanguage(t, client, l, host, slices.Contains(must, l.ID)) })
+		t.Run(l.ID, func(t *testing.T) {
+			runLanguage(t, client, l, host, slices.Contains(must, l.ID))
+			t.Run("session", func(t *testing.T) { runSession(t, client, l, host, slices.Contains(must, l.ID)) })
+		})
 	}
 }
 

@@ -32,12 +32,15 @@ import (
 //	Forget    → guest message Order
 //	Runs      → guest none
 //	Stats     → guest none
+//	Sessions  → guest none
+//	CloseSession → guest message Order, with the session's name as ID
 //	Stop      → guest none: stop following on this channel; Failure follows
 //	Cancel    → guest none: kill the run of this channel; its Reply follows
 //	Credit    → guest uint32: so much more output may come on this channel
 //	Stdout    → host  bytes of the run followed on this channel
 //	Stderr    → host  the same
-//	Reply     → host  message: agent.Result, []agent.Result, agent.Stats or null
+//	Reply     → host  message: agent.Result, []agent.Result, agent.Stats,
+//	                  []agent.SessionState or null
 //	Failure   → host  message Refusal
 //
 // Output is sent only against credit, which starts at Window for each followed
@@ -60,6 +63,8 @@ const (
 	Stderr
 	Reply
 	Failure
+	Sessions
+	CloseSession
 )
 
 // Kind of a frame.
@@ -77,7 +82,7 @@ const (
 	MaxToGuest = 72 << 20
 	// MaxToHost bounds a frame that a client takes, so that a guest gone bad
 	// cannot fill the server: the record of one run, or a list of runs.
-	MaxToHost = 12 << 20
+	MaxToHost = 16 << 20
 )
 
 // frameCost is what a frame costs beyond its payload, so that a flood of tiny

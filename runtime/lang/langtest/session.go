@@ -1,0 +1,159 @@
+package langtest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/agent"
+	"github.com/itechsmart/vm/runtime/lang"
+)
+
+// phrases is what the test of sessions says in a language.
+type phrases struct {
+	set   string // sets x to 41 and defines a function f that adds 1
+	use   string // its value, or what it prints, is f(x)
+	value string // how the language shows that, "" when it has no values
+	fail  string // prints before, and fails on its third line
+	line  string // how the message names that line
+	loop  string // prints ready, and then does nothing for ever
+	read  string // prints the line that it reads, and then "end" at the end of input
+	die   string // ends the interpreter
+}
+
+var sessionPhrases = map[string]phrases{
+	"python": {
+		set: "x = 41\ndef f(n):\n    return n + 1\n", use: "f(x)", value: "42",
+		fail: "print('before')\n\nraise ValueError('boom')", line: "line 3",
+		loop: "print('ready')\nwhile True: pass",
+		read: "print(input())\ntry:\n    input()\nexcept EOFError:\n    print('end')",
+		die:  "import os\nos._exit(7)",
+	},
+}
+
+// talk is a client's conversation with the sessions of one language.
+type talk struct {
+	*testing.T
+	client *agent.Client
+	lang   lang.Language
+	host   bool
+	turns  int
+}
+
+// run returns the plan of one execution.
+func (c *talk) plan(session, code string) agent.Run {
+	c.turns++
+	run := c.lang.Plan([]byte(code), []string{"an argument"}, lang.PlanOptions{
+		ID: fmt.Sprintf("session-%s-%d", c.lang.ID, c.turns), Host: c.host, FileName: "Lesson" + c.lang.Extensions[0], Session: session,
+	})
+	run.Timeout = timeout
+	return run
+}
+
+// say executes code that ends with a code.
+func (c *talk) say(session, code string, exit int) agent.Result {
+	c.Helper()
+	r := execute(c.T, c.client, c.plan(session, code))
+	if r.Verdict != agent.Exited || exit >= 0 && r.ExitCode != exit || exit < 0 && r.ExitCode == 0 {
+		c.Errorf("%q in %s: %s with code %d, want %d\nstdout: %s\nstderr: %s\nnote: %s", code, session, r.Verdict, r.ExitCode, exit, r.Stdout.Head, r.Stderr.Head, r.Note)
+	}
+	return r
+}
+
+// expect holds the session to its variables.
+func (c *talk) expect(session string, p phrases, when string) agent.Result {
+	c.Helper()
+	r := c.say(session, p.use, 0)
+	if r.Value != p.value || p.value == "" && string(r.Stdout.Head) != "42\n" {
+		c.Errorf("%s: %q gives value %q and prints %q\nstderr: %s", when, p.use, r.Value, r.Stdout.Head, r.Stderr.Head)
+	}
+	return r
+}
+
+// runSession holds a language to what sessions promise.
+func runSession(t *testing.T, client *agent.Client, l lang.Language, host, must bool) {
+	p, known := sessionPhrases[l.ID]
+	switch {
+	case len(l.Session) == 0:
+		t.Skip("this language has no sessions")
+	case !known:
+		t.Fatalf("there are no phrases of %s to test its sessions with", l.Name)
+	}
+	c := &talk{T: t, client: client, lang: l, host: host}
+	first := execute(t, client, c.plan("a", p.set))
+	if missing := l.Missing(first, ""); missing != nil {
+		if must {
+			t.Fatalf("%v; %s", missing, runtime.Hint(missing))
+		}
+		t.Skipf("%v; %s", missing, runtime.Hint(missing))
+	}
+	if first.ExitCode != 0 || first.Note != "" || first.Value != "" {
+		t.Fatalf("the first: %+v\n%s", first, first.Stderr.Head)
+	}
+	c.expect("a", p, "in the next execution")
+	c.isolation(p)
+	c.failure(p)
+	c.input(p)
+	c.interruption(p)
+	c.death(p)
+	for _, name := range []string{"a", "b"} {
+		if err := client.CloseSession(t.Context(), name); err != nil {
+			t.Errorf("closing session %s: %v", name, err)
+		}
+	}
+}
+
+func (c *talk) isolation(p phrases) {
+	c.Helper()
+	c.say("b", p.use, -1)
+}
+
+// failure: an error says where it is, and leaves the state.
+func (c *talk) failure(p phrases) {
+	c.Helper()
+	r := c.say("a", p.fail, 1)
+	message := string(r.Stderr.Head)
+	if string(r.Stdout.Head) != "before\n" || !strings.Contains(message, "boom") || !strings.Contains(message, p.line) || strings.Contains(message, "vm-session") {
+		c.Errorf("an error prints %q and %q, which lacks boom or %q, or shows our own file", r.Stdout.Head, message, p.line)
+	}
+	c.expect("a", p, "after an error")
+}
+
+// input: each execution has an input of its own.
+func (c *talk) input(p phrases) {
+	c.Helper()
+	for _, text := range []string{"größer als ½", "again"} {
+		run := c.plan("a", p.read)
+		run.Stdin = []byte(text + "\n")
+		r := execute(c.T, c.client, run)
+		if want := text + "\nend\n"; string(r.Stdout.Head) != want {
+			c.Errorf("reading gives %q, want %q\nstderr: %s", r.Stdout.Head, want, r.Stderr.Head)
+		}
+	}
+}
+
+// interruption: a time limit ends the code, and not what the session knows.
+func (c *talk) interruption(p phrases) {
+	c.Helper()
+	run := c.plan("a", p.loop)
+	run.Timeout = time.Second
+	r := execute(c.T, c.client, run)
+	if r.Verdict != agent.Timeout || string(r.Stdout.Head) != "ready\n" || r.Note != "" {
+		c.Errorf("an endless loop: %s after %s, printed %q, note %q\nstderr: %s", r.Verdict, r.Wall, r.Stdout.Head, r.Note, r.Stderr.Head)
+	}
+	c.expect("a", p, "after a time limit")
+}
+
+// death: an interpreter that has ended is told of, and replaced.
+func (c *talk) death(p phrases) {
+	c.Helper()
+	if r := c.say("a", p.die, 7); !strings.Contains(r.Note, "with exit code 7") {
+		c.Errorf("the interpreter's end is noted as %q", r.Note)
+	}
+	if r := c.say("a", p.set, 0); !strings.Contains(r.Note, "starts anew") {
+		c.Errorf("the interpreter's new start is noted as %q", r.Note)
+	}
+	c.expect("a", p, "in a new interpreter")
+}
