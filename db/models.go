@@ -78,6 +78,7 @@ type VirtualMachine struct {
 	Env         map[string]string   `bun:"type:json,notnull"`
 	Labels      map[string]string   `bun:"type:json,notnull"`
 	Scratch     bool                `bun:",notnull"` // made for executions that named no VM
+	Snapshot    int64               `bun:",notnull"` // that its files come from, the newest taken or restored; 0 = none
 	Error       string              `bun:",notnull"` // why Status is error; for a person
 
 	CreatedAt  time.Time `bun:",notnull"`
@@ -103,6 +104,10 @@ type Execution struct {
 	Language string `bun:",notnull"`
 	Session  string `bun:",notnull"`
 	Detached bool   `bun:",notnull"`
+	// Checkpoint is the snapshot taken right before; 0 = none was.
+	Checkpoint int64 `bun:",notnull"`
+	// Undone: its effects are gone from the VM's files.
+	Undone bool `bun:",notnull"`
 
 	Verdict       string     `bun:",notnull"`
 	Phase         string     `bun:",notnull"` // build or run

@@ -44,6 +44,7 @@ const (
 	TableUsers           = "users"
 	TableVirtualMachines = "virtual_machines"
 	TableExecutions      = "vm_executions"
+	TableSnapshots       = "vm_snapshots"
 	TableEvents          = "events"
 )
 
@@ -116,6 +117,20 @@ type Store interface {
 	Executions(ctx context.Context, userID, vmID, before int64, limit int) ([]Execution, error)
 	// RunningExecutions of one VM, 0 = of all, oldest first.
 	RunningExecutions(ctx context.Context, vmID int64) ([]Execution, error)
+
+	// AddSnapshot inserts the row of a snapshot that the VM's driver has taken,
+	// whose id it sets, and makes it the one that the VM's files come from.
+	// Parent becomes what that was before. An empty name becomes one of kind and
+	// id. ErrExists: the VM has a snapshot of that name.
+	AddSnapshot(ctx context.Context, s *Snapshot) error
+	Snapshot(ctx context.Context, id int64) (Snapshot, error)
+	// Snapshots of one VM (0 = of all of the user's), oldest first.
+	Snapshots(ctx context.Context, userID, vmID int64) ([]Snapshot, error)
+	// DeleteSnapshot deletes the row. What came from it comes from its parent.
+	DeleteSnapshot(ctx context.Context, id int64) error
+	// MarkUndone notes that the effects of a VM's executions from an id on are
+	// gone from its files.
+	MarkUndone(ctx context.Context, vmID, execution int64) error
 
 	// AddEvent inserts e, whose id it sets, and Time when it is zero.
 	AddEvent(ctx context.Context, e *Event) error

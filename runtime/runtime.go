@@ -141,6 +141,7 @@ type Features struct {
 	Isolations     []string      // values of Spec.Isolation that it takes
 	HostToolchains bool          // can run the host's own toolchains, without an image
 	HostPath       []string      // the folders in which such machines look for programs
+	Snapshots      SnapshotCost  // empty = the driver is no Snapshotter here
 	Notes          []Note        // what is weaker than it could be, and how to mend it; for `vm doctor`
 }
 
