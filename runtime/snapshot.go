@@ -26,8 +26,8 @@ const (
 )
 
 // Snapshotter is what a Driver also is whose Features name a SnapshotCost. A
-// snapshot holds the files of a machine: content, owners, modes, links, times.
-// It belongs to its machine, goes with it, and is there whole or not at all:
+// snapshot holds the files of a machine: content, owners, modes, links, and times
+// at least to the second. It belongs to its machine, goes with it, and is there whole or not at all:
 // who died in the middle has left nothing that a snapshot's name finds.
 //
 // Names are the caller's, see ValidSnapshotName. Calls for one machine are

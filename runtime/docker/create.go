@@ -19,6 +19,12 @@ const cleanupTimeout = 30 * time.Second
 
 // Create implements runtime.Driver.
 func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime.Progress) (runtime.Machine, error) {
+	return d.create(ctx, spec, spec.Image, progress)
+}
+
+// create makes a machine of an image, which may be a snapshot of another
+// machine of spec.Image.
+func (d *Driver) create(ctx context.Context, spec runtime.Spec, source string, progress runtime.Progress) (runtime.Machine, error) {
 	if err := validate(spec); err != nil {
 		return runtime.Machine{}, err
 	}
@@ -29,14 +35,14 @@ func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime
 	if err := e.accept(spec); err != nil {
 		return runtime.Machine{}, err
 	}
-	from, err := d.ensureImage(ctx, e, spec.Image, progress)
+	from, err := d.ensureImage(ctx, e, source, progress)
 	if err != nil {
 		return runtime.Machine{}, err
 	}
 	progress.Report("making container", -1)
 	id, err := d.createContainer(ctx, spec, e, from)
 	if errdefs.IsNotFound(err) { // removed meanwhile
-		return runtime.Machine{}, d.noImage(spec.Image)
+		return runtime.Machine{}, d.noImage(source)
 	}
 	if err != nil {
 		return runtime.Machine{}, d.explain(ctx, "create "+spec.Ref.String(), err)
@@ -76,6 +82,9 @@ func (d *Driver) createContainer(ctx context.Context, spec runtime.Spec, e engin
 	config, err := containerConfig(spec, held, e, time.Now())
 	if err != nil {
 		return "", err
+	}
+	if from.Config != nil && from.Config.Labels[labelSnapshot] != "" {
+		config.Image = from.ID
 	}
 	if err := ctx.Err(); err != nil {
 		return "", err

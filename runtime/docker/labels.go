@@ -35,6 +35,7 @@ func machineLabels(spec runtime.Spec, held runtime.Enforcement, now time.Time) m
 		labelCreated:     now.UTC().Format(time.RFC3339),
 		labelEnforcement: encodeEnforcement(held),
 		labelNetwork:     string(spec.Network.Mode),
+		labelImage:       spec.Image,
 	}
 	for key, value := range spec.Labels {
 		labels[labelOwn+key] = value
@@ -50,6 +51,7 @@ func machineFromLabels(labels map[string]string) (runtime.Machine, bool) {
 		return runtime.Machine{}, false
 	}
 	return runtime.Machine{
+		Image:       labels[labelImage],
 		Ref:         runtime.Ref{Instance: labels[labelInstance], VM: vm},
 		Enforcement: decodeEnforcement(labels[labelEnforcement]),
 		Owner:       runtime.ParseOwner(labels[labelOwner]),

@@ -38,12 +38,19 @@ func (d *Driver) Stop(ctx context.Context, ref runtime.Ref, grace time.Duration)
 
 // Destroy implements runtime.Driver.
 func (d *Driver) Destroy(ctx context.Context, ref runtime.Ref) error {
+	if err := d.remove(ctx, ref.String()+incoming); err != nil {
+		return d.explain(ctx, "destroy "+ref.String(), err)
+	}
 	found, err := d.cli.ContainerInspect(ctx, ref.String())
 	if errdefs.IsNotFound(err) {
-		return nil
+		return d.explain(ctx, "destroy "+ref.String(), d.dropSnapshots(ctx, ref))
 	}
 	if err == nil {
 		err = d.remove(ctx, found.ID)
+	}
+	if err == nil {
+		d.dropUnused(ctx, found.Image)
+		err = d.dropSnapshots(ctx, ref)
 	}
 	if err == nil && found.Config.Labels[labelNetwork] == string(runtime.NetworkFull) {
 		err = d.dropNetwork(ctx, ref.Instance)
@@ -85,7 +92,6 @@ func (d *Driver) Inspect(ctx context.Context, ref runtime.Ref) (runtime.Machine,
 		return runtime.Machine{}, d.explain(ctx, "inspect "+ref.String(), errdefs.ErrNotFound)
 	}
 	machine.ID = found.ID
-	machine.Image = found.Config.Image
 	machine.State = state(found.State.Status)
 	machine.IP = address(found.NetworkSettings.Networks)
 	return machine, nil
@@ -106,7 +112,6 @@ func (d *Driver) List(ctx context.Context, instance string) ([]runtime.Machine, 
 			continue
 		}
 		machine.ID = c.ID
-		machine.Image = c.Image
 		machine.State = state(c.State)
 		if c.NetworkSettings != nil {
 			machine.IP = address(c.NetworkSettings.Networks)

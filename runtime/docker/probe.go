@@ -22,6 +22,7 @@ func (d *Driver) Probe(ctx context.Context) (runtime.Features, error) {
 		Enforcement: e.enforcement(),
 		Networks:    []runtime.NetworkMode{runtime.NetworkNone, runtime.NetworkFull},
 		Isolations:  e.runtimes,
+		Snapshots:   runtime.SnapshotCopied,
 		Notes:       e.notes(),
 	}, nil
 }

@@ -45,6 +45,7 @@ func (d *Driver) Probe(ctx context.Context) (runtime.Features, error) {
 		Enforcement:    enforcement,
 		Networks:       []runtime.NetworkMode{runtime.NetworkNone},
 		HostToolchains: true,
+		Snapshots:      runtime.SnapshotInstant,
 	}, ctx.Err()
 }
 
@@ -53,6 +54,11 @@ func (d *Driver) Ready(ctx context.Context, _ runtime.Spec) error { return ctx.E
 
 // Create implements runtime.Driver. Any image will do.
 func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime.Progress) (runtime.Machine, error) {
+	return d.create(ctx, spec, nil, progress)
+}
+
+// create makes a machine with files in it.
+func (d *Driver) create(ctx context.Context, spec runtime.Spec, files map[string]*file, progress runtime.Progress) (runtime.Machine, error) {
 	if err := ctx.Err(); err != nil {
 		return runtime.Machine{}, err
 	}
@@ -62,6 +68,7 @@ func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime
 	}
 	progress.Report("making the machine", -1)
 	m := newMachine(spec)
+	m.files.replace(files)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.machines[spec.Ref] != nil {

@@ -24,12 +24,17 @@ type machine struct {
 	world   *world
 	streams map[io.Closer]struct{}
 	log     []runtime.LogLine
+	// snapshots hold files by path; they are never changed.
+	snapshots map[string]map[string]*file
 
 	serving sync.WaitGroup // of streams
 }
 
 func newMachine(spec runtime.Spec) *machine {
-	return &machine{spec: spec, files: newTree(int64(spec.Limits.DiskMiB) << 20), streams: map[io.Closer]struct{}{}}
+	return &machine{
+		spec: spec, files: newTree(int64(spec.Limits.DiskMiB) << 20), streams: map[io.Closer]struct{}{},
+		snapshots: map[string]map[string]*file{},
+	}
 }
 
 // start does nothing when the machine runs.

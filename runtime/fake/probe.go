@@ -23,7 +23,9 @@ var subcommands = map[string]program{
 	"fork-bomb": probeForkBomb, "fork-storm": probeForkStorm,
 	"daemonize": probeDaemonize, "count": probeCount,
 	"network": probeNetwork,
-	"check":   checkScript, "script": runScript, "session": keepSession,
+	"tree":    probeTree, "spoil": probeSpoil, "listing": probeListing,
+	"check": checkScript, "script": runScript,
+	"check": checkScript, "script": runScript, "session": keepSession,
 }
 
 func probeErr(p *process, args []string) int {

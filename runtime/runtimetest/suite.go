@@ -100,6 +100,17 @@ var cases = []struct {
 	{"pidsLimit", testPidsLimit},
 	{"forkStorm", testForkStorm},
 
+	// Snapshots.
+	{"snapshotExact", testSnapshotExact},
+	{"snapshotRunning", testSnapshotRunning},
+	{"snapshotChain", testSnapshotChain},
+	{"snapshotStopped", testSnapshotStopped},
+	{"snapshotFork", testSnapshotFork},
+	{"snapshotAtOnce", testSnapshotAtOnce},
+	{"snapshotAbsent", testSnapshotAbsent},
+	{"snapshotCancelled", testSnapshotCancelled},
+	{"snapshotCycles", testSnapshotCycles},
+
 	// Walls.
 	{"noNetwork", testNoNetwork},
 	{"noPrivileges", testNoPrivileges},

@@ -28,6 +28,9 @@ var subcommands = map[string]func(args []string) error{
 	"write":      write,          // FILE MIB
 	"remove":     remove,         // FILE
 	"trap":       trap,           // DIR: makes in it what a reader of files may fall for
+	"tree":       tree,           // FOLDER: makes one of all kinds of files in it
+	"spoil":      spoil,          // FOLDER: changes everything that tree made
+	"listing":    listing,        // FOLDER: all there is to know of what is in it
 	"on-term":    onTerm,         // FILE: "ready", then writes it when SIGTERM comes
 	"cpu":        cpu,            // DURATION THREADS: report.CPU
 	"memory":     memory,         // MIB, touched
