@@ -41,8 +41,15 @@ type CreateRequest struct {
 	Isolation   string
 	Env         map[string]string
 	Labels      map[string]string
+	From        *Origin // files to begin with; nil = those of the image alone
 
 	scratch bool
+}
+
+// Origin is a snapshot of another VM.
+type Origin struct {
+	VM       db.VirtualMachine
+	Snapshot db.Snapshot
 }
 
 // Create makes a VM and starts it. When it fails or ctx is cancelled, nothing of
@@ -50,6 +57,9 @@ type CreateRequest struct {
 func (t *Tenant) Create(ctx context.Context, r CreateRequest, progress runtime.Progress) (db.VirtualMachine, error) {
 	if err := r.validate(t.defaults); err != nil {
 		return db.VirtualMachine{}, err
+	}
+	if r.From != nil {
+		return t.fork(ctx, r, progress)
 	}
 	vm := t.row(r)
 	if err := t.setLanguage(&vm, r); err != nil {
@@ -59,15 +69,24 @@ func (t *Tenant) Create(ctx context.Context, r CreateRequest, progress runtime.P
 	if err != nil {
 		return vm, err
 	}
+	return t.make(ctx, vm, driver, func(vm db.VirtualMachine) (runtime.Machine, error) {
+		return driver.Create(ctx, t.spec(vm), progress)
+	})
+}
+
+// make reserves a row, has its machine made and settles the row.
+func (t *Tenant) make(
+	ctx context.Context, vm db.VirtualMachine, driver runtime.Driver, machineOf func(db.VirtualMachine) (runtime.Machine, error),
+) (db.VirtualMachine, error) {
 	if err := t.store.ReserveVM(ctx, &vm, t.quota); err != nil {
 		if errors.Is(err, db.ErrExists) {
-			return vm, &Error{Kind: ErrExists, Field: "name", Message: "you have a VM named " + quote(r.Name) + " already",
-				Hint: "choose another name, or vm delete " + r.Name}
+			return vm, &Error{Kind: ErrExists, Field: "name", Message: "you have a VM named " + quote(vm.Name) + " already",
+				Hint: "choose another name, or vm delete " + vm.Name}
 		}
 		return vm, stored(err)
 	}
 	made := vm
-	machine, err := driver.Create(ctx, t.spec(vm), progress)
+	machine, err := machineOf(vm)
 	if err == nil {
 		made, err = t.store.UpdateVM(ctx, vm.ID, []db.Status{db.Creating}, func(vm *db.VirtualMachine) error {
 			vm.Status, vm.StartedAt = db.Running, now()

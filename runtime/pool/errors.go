@@ -92,6 +92,7 @@ func driven(err error) error {
 		{runtime.ErrInvalidSpec, ErrInvalid},
 		{runtime.ErrNotRunning, ErrState},
 		{runtime.ErrNoMachine, ErrState},
+		{runtime.ErrNoSnapshot, ErrNotFound},
 	}
 	for _, k := range kinds {
 		if errors.Is(err, k.sentinel) {

@@ -40,6 +40,11 @@ type RunRequest struct {
 	Timeout   *float64 // seconds; nil = the VM's, or none when detached
 	Detach    bool
 	User      string // "", "sandbox" or "root"
+	// Checkpoint asks for a snapshot first, or against one; nil = as the pool's
+	// policy has it.
+	Checkpoint *bool
+	URI        string // document that the code is from
+	StartLine  int    // zero-based line in it
 	URI       string // document that the code is from
 	StartLine int    // zero-based line in it
 	Session   string // name of the session that executes it; "" = none
@@ -63,6 +68,8 @@ func (t *Tenant) Execute(ctx context.Context, vm db.VirtualMachine, r RunRequest
 	if err != nil {
 		return db.Execution{}, err
 	}
+	if vm, err = t.afterSnapshot(ctx, vm); err != nil {
+		return db.Execution{}, err
 	if r.Session != "" && len(language.Session) == 0 {
 		return db.Execution{}, noSessions(language, t.languages)
 	}
@@ -70,12 +77,16 @@ func (t *Tenant) Execute(ctx context.Context, vm db.VirtualMachine, r RunRequest
 	if err != nil {
 		return db.Execution{}, t.unreachable(ctx, vm, err)
 	}
+	checkpoint, err := t.checkpoint(ctx, vm, r.Checkpoint)
+	if err != nil {
+		return db.Execution{}, err
+	}
 	e := db.Execution{
 		VMID: vm.ID, VMName: vm.Name, UserID: t.user.ID, Code: r.Code, Language: spell(language, version), Session: r.Session,
 		Detached: r.Detach, Verdict: string(agent.Running), Phase: "run", URI: r.URI, StartLine: r.StartLine,
-		Owner: runtime.Self().String(), ExecutedAt: now(),
+		Owner: runtime.Self().String(), ExecutedAt: now(), Checkpoint: checkpoint,
 	}
-	if err := t.store.BeginExecution(ctx, &e); err != nil {
+	if err := t.begin(ctx, vm, &e); err != nil {
 		return e, t.notBegun(ctx, vm, err)
 	}
 	run := t.plan(vm, r, language, version, e.ID)
@@ -236,14 +247,17 @@ func (p *Pool) finish(ctx context.Context, client *agent.Client, e db.Execution,
 			return p.finishMissing(ctx, client, e, missing)
 		}
 	}
-	// A VM that is being stopped ends what runs in it by signals.
+	// A VM that is being stopped or put back ends what runs in it by signals.
 	if r.Verdict == agent.Signaled || r.Verdict == agent.Cancelled {
-		if vm, err := p.store.VM(ctx, e.VMID); err != nil || vm.Status == db.Stopping || vm.Status == db.Stopped || vm.Status == db.Deleting {
+		if vm, err := p.store.VM(ctx, e.VMID); err != nil || slices.Contains(ending, vm.Status) {
 			e.Verdict = verdictVMStopped
 		}
 	}
 	return p.record(ctx, e, func() { _ = client.Forget(ctx, runID(e.ID)) })
 }
+
+// ending are the statuses of a VM in which what ran has come to its end.
+var ending = []db.Status{db.Stopping, db.Stopped, db.Restoring, db.Deleting}
 
 // record writes an execution's end, unless somebody else was faster: then that
 // one's record counts.

@@ -32,6 +32,7 @@ type Defaults struct {
 	Network      runtime.Network
 	RecordBytes  int // kept of either end of each stream
 	RunsInABatch int // side by side, when the caller does not say
+	Checkpoint   CheckpointPolicy
 }
 
 // StandardDefaults are the figures of the wire contract.
@@ -45,6 +46,7 @@ func StandardDefaults() Defaults {
 		Network:      runtime.Network{Mode: runtime.NetworkNone},
 		RecordBytes:  agent.DefaultRecordBytes,
 		RunsInABatch: 10,
+		Checkpoint:   CheckpointAuto,
 	}
 }
 

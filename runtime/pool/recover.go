@@ -62,6 +62,9 @@ func (p *Pool) recovered(ctx context.Context, vm db.VirtualMachine) db.VirtualMa
 	case db.Creating, db.Deleting:
 		return p.removeAbandoned(ctx, driver, row)
 	default:
+		if row.Status == db.Snapshotting || row.Status == db.Restoring {
+			p.mendSnapshots(ctx, row, driver)
+		}
 		status, reason := observe(ctx, driver, p.ref(row))
 		row, err = p.settle(ctx, row, status, func(vm *db.VirtualMachine) { vm.Error = reason })
 		if err != nil {

@@ -1,0 +1,168 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/itechsmart/vm/db"
+	"github.com/itechsmart/vm/runtime"
+)
+
+// CheckpointPolicy says which executions get a checkpoint that do not say: a
+// snapshot right before, for Undo.
+type CheckpointPolicy string
+
+// Policies.
+const (
+	CheckpointAuto   CheckpointPolicy = "auto"   // where it costs milliseconds, of VMs made by hand
+	CheckpointAlways CheckpointPolicy = "always" // whatever it costs
+	CheckpointNever  CheckpointPolicy = "never"
+)
+
+// checkpointsKept is how many checkpoints a VM has; older ones go.
+const checkpointsKept = 20
+
+// checkpoint takes a snapshot before an execution, when that is wanted, and
+// returns its id; 0 when there is none. Only one that was asked for can fail.
+func (t *Tenant) checkpoint(ctx context.Context, vm db.VirtualMachine, asked *bool) (int64, error) {
+	wanted := t.defaults.Checkpoint == CheckpointAlways
+	if asked != nil {
+		wanted = *asked
+	}
+	switch {
+	case wanted:
+		return t.takeCheckpoint(ctx, vm, false)
+	case asked != nil, t.defaults.Checkpoint != CheckpointAuto, vm.Scratch:
+		return 0, nil
+	}
+	_, cost, err := t.snapshots(ctx, vm)
+	if err != nil || cost != runtime.SnapshotInstant || !t.idle(ctx, vm) {
+		return 0, nil
+	}
+	id, err := t.takeCheckpoint(ctx, vm, true)
+	if err != nil && !errors.Is(err, runtime.ErrSlow) && !errors.Is(err, ErrBusy) {
+		t.log.Warn("an execution goes without a checkpoint", "vm", vm.Name, "error", err)
+	}
+	return id, nil
+}
+
+func (t *Tenant) takeCheckpoint(ctx context.Context, vm db.VirtualMachine, atOnce bool) (int64, error) {
+	s := db.Snapshot{VMID: vm.ID, Kind: snapshotAuto}
+	err := t.takeSnapshot(ctx, vm, &s, atOnce, nil)
+	if err != nil {
+		return 0, err
+	}
+	return s.ID, nil
+}
+
+// pruneCheckpoints removes a VM's oldest checkpoints, so that those stay that
+// are kept. The VM must be held.
+func (p *Pool) pruneCheckpoints(ctx context.Context, vm db.VirtualMachine, driver runtime.Snapshotter) error {
+	rows, err := p.store.Snapshots(ctx, vm.UserID, vm.ID)
+	if err != nil {
+		return err
+	}
+	var checkpoints []db.Snapshot
+	for _, row := range rows {
+		if row.Kind == snapshotAuto {
+			checkpoints = append(checkpoints, row)
+		}
+	}
+	for len(checkpoints) > checkpointsKept {
+		if err := p.drop(ctx, vm, driver, checkpoints[0]); err != nil {
+			return err
+		}
+		checkpoints = checkpoints[1:]
+	}
+	return nil
+}
+
+// Undo gives a VM the files that it had before its last execution that is not
+// undone yet.
+func (t *Tenant) Undo(ctx context.Context, vm db.VirtualMachine) (db.VirtualMachine, error) {
+	e, err := t.lastDone(ctx, vm)
+	if err != nil {
+		return vm, err
+	}
+	s, err := t.store.Snapshot(ctx, e.Checkpoint)
+	switch {
+	case e.Checkpoint == 0:
+		return vm, &Error{Kind: ErrState, Message: fmt.Sprintf("no checkpoint was taken before execution %d, the last one in VM %s", e.ID, vm.Name),
+			Hint: "vm snapshots " + vm.Name + " lists what it can be put back to; vm execute --checkpoint takes one first"}
+	case isNotFound(err):
+		return vm, &Error{Kind: ErrState, Message: fmt.Sprintf("the checkpoint before execution %d in VM %s is gone", e.ID, vm.Name),
+			Hint: fmt.Sprintf("the last %d are kept; vm snapshots %s lists what it can be put back to", checkpointsKept, vm.Name)}
+	case err != nil:
+		return vm, stored(err)
+	}
+	vm, err = t.restore(ctx, vm, s)
+	if err != nil {
+		return vm, err
+	}
+	if err := t.store.MarkUndone(context.WithoutCancel(ctx), vm.ID, e.ID); err != nil {
+		return vm, stored(err)
+	}
+	t.event(ctx, vm, "warning", "vm.undone", fmt.Sprintf("VM %s was put back to before execution %d", vm.Name, e.ID),
+		map[string]any{"executionId": e.ID, "snapshotId": s.ID})
+	return vm, nil
+}
+
+// lastDone is a VM's newest execution that is not undone.
+func (t *Tenant) lastDone(ctx context.Context, vm db.VirtualMachine) (db.Execution, error) {
+	const page = 50
+	for before := int64(0); ; {
+		list, err := t.store.Executions(ctx, t.user.ID, vm.ID, before, page)
+		if err != nil {
+			return db.Execution{}, stored(err)
+		}
+		for _, e := range list {
+			if !e.Undone {
+				return e, nil
+			}
+			before = e.ID
+		}
+		if len(list) < page {
+			return db.Execution{}, &Error{Kind: ErrState, Message: "there is nothing to undo in VM " + vm.Name}
+		}
+	}
+}
+
+// snapshotPoll is how often a VM is looked at of which a snapshot is being taken.
+const snapshotPoll = 2 * time.Millisecond
+
+// afterSnapshot waits while a snapshot of the VM is being taken and returns the
+// row as it is then: a VM goes on meanwhile, so nobody need hear of it.
+func (p *Pool) afterSnapshot(ctx context.Context, vm db.VirtualMachine) (db.VirtualMachine, error) {
+	for vm.Status == db.Snapshotting {
+		select {
+		case <-ctx.Done():
+			return vm, ctx.Err()
+		case <-time.After(snapshotPoll):
+		}
+		row, err := p.store.VM(ctx, vm.ID)
+		if err != nil {
+			return vm, stored(err)
+		}
+		vm = p.recovered(ctx, row)
+	}
+	return vm, nil
+}
+
+// begin records that an execution begins, after whatever snapshot is being taken.
+func (p *Pool) begin(ctx context.Context, vm db.VirtualMachine, e *db.Execution) error {
+	for {
+		err := p.store.BeginExecution(ctx, e)
+		if !errors.Is(err, db.ErrConflict) {
+			return err
+		}
+		row, readErr := p.store.VM(ctx, vm.ID)
+		if readErr != nil || row.Status != db.Snapshotting {
+			return err
+		}
+		if _, err := p.afterSnapshot(ctx, row); err != nil {
+			return err
+		}
+	}
+}
