@@ -51,7 +51,7 @@ func answer(ctx context.Context, e db.Execution, err error) (Execution, error) {
 func (r Run) request() (pool.RunRequest, error) {
 	request := pool.RunRequest{
 		Code: []byte(r.Code), Language: r.Language, Stdin: []byte(r.Stdin), Args: r.Args, Env: r.Env,
-		Cwd: r.Cwd, Timeout: r.Timeout, User: r.User, URI: r.URI,
+		Cwd: r.Cwd, Timeout: r.Timeout, User: r.User, URI: r.URI, Checkpoint: r.Checkpoint,
 	}
 	if r.Range != nil {
 		request.StartLine = r.Range.Start.Line

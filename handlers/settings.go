@@ -16,19 +16,21 @@ import (
 
 	"github.com/itechsmart/vm/runtime"
 	"github.com/itechsmart/vm/runtime/lang"
+	"github.com/itechsmart/vm/runtime/pool"
 )
 
 // Settings are what a user or an editor can set: in the configuration file, in
-// the environment (ITECHSMART_RUNTIME, _DATABASE, _USER, _NETWORK), in the
+// the environment (ITECHSMART_RUNTIME, _DATABASE, _USER, _NETWORK, _CHECKPOINT), in the
 // options of initialize and in workspace/didChangeConfiguration. A later source
 // wins, field by field.
 type Settings struct {
-	Runtime   string                   `json:"runtime,omitempty" yaml:"runtime" enum:"auto,docker,native,vagrant" doc:"what VMs are made of; default auto"`
-	Database  string                   `json:"database,omitempty" yaml:"database" doc:"a postgres:// URL or a SQLite path; default: a file in the state folder"`
-	User      string                   `json:"user,omitempty" yaml:"user" doc:"whose VMs; default: the user of the system"`
-	Limits    LimitSettings            `json:"limits,omitzero" yaml:"limits"`
-	Languages map[string]lang.Override `json:"languages,omitempty" yaml:"languages" doc:"rows to add to the language table, and changes to its rows"`
-	Network   runtime.NetworkMode      `json:"network,omitempty" yaml:"network" enum:"none,allowlist,full" doc:"of VMs that do not say; default none"`
+	Runtime    string                   `json:"runtime,omitempty" yaml:"runtime" enum:"auto,docker,native,vagrant" doc:"what VMs are made of; default auto"`
+	Database   string                   `json:"database,omitempty" yaml:"database" doc:"a postgres:// URL or a SQLite path; default: a file in the state folder"`
+	User       string                   `json:"user,omitempty" yaml:"user" doc:"whose VMs; default: the user of the system"`
+	Limits     LimitSettings            `json:"limits,omitzero" yaml:"limits"`
+	Languages  map[string]lang.Override `json:"languages,omitempty" yaml:"languages" doc:"rows to add to the language table, and changes to its rows"`
+	Network    runtime.NetworkMode      `json:"network,omitempty" yaml:"network" enum:"none,allowlist,full" doc:"of VMs that do not say; default none"`
+	Checkpoint pool.CheckpointPolicy    `json:"checkpoint,omitempty" yaml:"checkpoint" enum:"auto,always,never" doc:"whether executions that do not say get a snapshot first, for vm/undo; default auto: where it costs milliseconds, of VMs that were made by hand"`
 }
 
 // LimitSettings replace the defaults of the wire contract; zero = as there.
@@ -67,6 +69,7 @@ func LoadSettings(path string) (Settings, error) {
 	return s.over(Settings{
 		Runtime: os.Getenv("ITECHSMART_RUNTIME"), Database: os.Getenv("ITECHSMART_DATABASE"),
 		User: os.Getenv("ITECHSMART_USER"), Network: runtime.NetworkMode(os.Getenv("ITECHSMART_NETWORK")),
+		Checkpoint: pool.CheckpointPolicy(os.Getenv("ITECHSMART_CHECKPOINT")),
 	})
 }
 
@@ -94,6 +97,7 @@ func (s Settings) over(top Settings) (Settings, error) {
 	s.Database = cmp.Or(top.Database, s.Database)
 	s.User = cmp.Or(top.User, s.User)
 	s.Network = cmp.Or(top.Network, s.Network)
+	s.Checkpoint = cmp.Or(top.Checkpoint, s.Checkpoint)
 	l, t := &s.Limits, top.Limits
 	l.CPU, l.Memory, l.Disk, l.Pids = cmp.Or(t.CPU, l.CPU), cmp.Or(t.Memory, l.Memory), cmp.Or(t.Disk, l.Disk), cmp.Or(t.Pids, l.Pids)
 	l.Timeout, l.MaxTimeout, l.IdleTimeout = cmp.Or(t.Timeout, l.Timeout), cmp.Or(t.MaxTimeout, l.MaxTimeout), cmp.Or(t.IdleTimeout, l.IdleTimeout)
@@ -117,6 +121,11 @@ func (s Settings) check() error {
 	case "", runtime.NetworkNone, runtime.NetworkAllowlist, runtime.NetworkFull:
 	default:
 		return badParams("network", fmt.Sprintf("network is %q; it must be none, allowlist or full", s.Network))
+	}
+	switch s.Checkpoint {
+	case "", pool.CheckpointAuto, pool.CheckpointAlways, pool.CheckpointNever:
+	default:
+		return badParams("checkpoint", fmt.Sprintf("checkpoint is %q; it must be auto, always or never", s.Checkpoint))
 	}
 	switch s.Runtime {
 	case "", "auto", "docker", "native", "vagrant", "fake":

@@ -160,6 +160,7 @@ type CreateParams struct {
 	Language    string            `json:"language,omitempty" doc:"language id, with @version to ask for one"`
 	Runtime     string            `json:"runtime,omitempty" doc:"docker, native, vagrant or auto"`
 	Image       string            `json:"image,omitempty" doc:"OCI image instead of the language's own"`
+	Snapshot    *ID               `json:"snapshot,omitempty" doc:"begin with the files of another VM: its snapshot's id, or VM/SNAPSHOT; what is not said is as in that VM"`
 	CPULimit    *float64          `json:"cpuLimit,omitempty" doc:"cores"`
 	MemoryLimit *int              `json:"memoryLimit,omitempty" doc:"MiB"`
 	DiskLimit   *int              `json:"diskLimit,omitempty" doc:"MiB"`
@@ -215,8 +216,10 @@ type Run struct {
 	Files    []File            `json:"files,omitempty" doc:"placed in the working directory first"`
 	Timeout  *float64          `json:"timeout,omitempty" doc:"seconds, at most 600"`
 	User     string            `json:"user,omitempty" enum:"sandbox,root" doc:"who runs it inside the VM"`
-	URI      string            `json:"uri,omitempty" doc:"the document that the code comes from"`
-	Range    *Range            `json:"range,omitempty" doc:"where in that document"`
+	// Checkpoint is nil where the setting of that name decides.
+	Checkpoint *bool  `json:"checkpoint,omitempty" doc:"take a snapshot first, for vm/undo; default: the setting checkpoint"`
+	URI        string `json:"uri,omitempty" doc:"the document that the code comes from"`
+	Range      *Range `json:"range,omitempty" doc:"where in that document"`
 	Tokens
 }
 

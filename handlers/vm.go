@@ -23,12 +23,16 @@ func (s Scope) optional(ctx context.Context, id *ID) (int64, error) {
 }
 
 func create(ctx context.Context, s Scope, p CreateParams) (VM, error) {
+	origin, err := s.origin(ctx, p.Snapshot)
+	if err != nil {
+		return VM{}, err
+	}
 	progress, end := s.progress(ctx, p.Tokens, "Creating VM "+p.Name)
 	vm, err := s.Create(ctx, pool.CreateRequest{
 		Name: p.Name, Language: p.Language, Runtime: p.Runtime, Image: p.Image,
 		CPU: p.CPULimit, MemoryMiB: p.MemoryLimit, DiskMiB: p.DiskLimit, Pids: p.PidsLimit,
 		Timeout: p.Timeout, IdleTimeout: p.IdleTimeout, TTL: p.TTL,
-		Network: (*runtime.Network)(p.Network), Isolation: p.Isolation, Env: p.Env, Labels: p.Labels,
+		Network: (*runtime.Network)(p.Network), Isolation: p.Isolation, Env: p.Env, Labels: p.Labels, From: origin,
 	}, progress)
 	end(err)
 	return encodeVM(vm), err

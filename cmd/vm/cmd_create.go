@@ -17,7 +17,7 @@ import (
 
 // createFlags are what can be said of a new VM beside its name and language.
 type createFlags struct {
-	runtime, image, isolation, network string
+	runtime, image, snapshot, isolation, network string
 
 	cpu                float64
 	memory, disk       mebibytesFlag
@@ -39,6 +39,7 @@ A limit that is not given gets the default, held as hard as this machine can. A
 limit that is given and cannot be held here is refused.`,
 		Example: `  vm create web python
   vm create build go@1.23 --cpu 2 --memory 2G --network full
+  vm create copy --snapshot web/before
   vm create crawl python --network allowlist:example.org,example.net --ttl 1h`,
 		Args: takes(1, 2),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
@@ -73,6 +74,7 @@ func (f *createFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.labels, "label", nil, "a label to select by, `KEY=VALUE`; may be repeated")
 	flags.StringVar(&f.runtime, "runtime", "", "what it is made of: auto, docker, native")
 	flags.StringVar(&f.image, "image", "", "OCI `image` instead of the language's own")
+	flags.StringVar(&f.snapshot, "snapshot", "", "begin with the files of another VM, `VM/SNAPSHOT`, and as that one for the rest")
 	flags.StringVar(&f.isolation, "isolation", "", "the engine's own `runtime`, such as runsc")
 	completeFlag(cmd, "runtime", words("auto", "docker", "native"))
 	completeFlag(cmd, "network", words("none", "full", "allowlist:"))
@@ -88,6 +90,10 @@ func (f *createFlags) params(flags *pflag.FlagSet, args []string) (handlers.Crea
 	}
 	if len(args) > 1 {
 		p.Language = args[1]
+	}
+	if f.snapshot != "" {
+		id := handlers.ParseID(f.snapshot)
+		p.Snapshot = &id
 	}
 	if f.network != "" {
 		mode, domains, listed := strings.Cut(f.network, ":")

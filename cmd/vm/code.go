@@ -18,13 +18,14 @@ import (
 
 // codeFlags say what code is run and how, in one VM or in many.
 type codeFlags struct {
-	from     string // the code's file
-	language string
-	env      []string
-	files    []string // beside the code
-	timeout  secondsFlag
-	cwd      string
-	user     string
+	from       string // the code's file
+	language   string
+	env        []string
+	files      []string // beside the code
+	timeout    secondsFlag
+	cwd        string
+	user       string
+	checkpoint bool
 }
 
 func (f *codeFlags) add(cmd *cobra.Command, t *terminal) {
@@ -36,6 +37,7 @@ func (f *codeFlags) add(cmd *cobra.Command, t *terminal) {
 	flags.Var(&f.timeout, "timeout", "end it after this time, such as 5s; at most 10 minutes")
 	flags.StringVar(&f.cwd, "cwd", "", "working `folder` in the VM")
 	flags.StringVar(&f.user, "user", "", "who runs it in the VM: sandbox or root")
+	flags.BoolVar(&f.checkpoint, "checkpoint", false, "take a snapshot first, whatever that costs, for vm undo; =false: none")
 	completeFlag(cmd, "language", t.languageNames)
 	completeFlag(cmd, "user", words("sandbox", "root"))
 }
@@ -58,6 +60,7 @@ func (f *codeFlags) read(cmd *cobra.Command, t *terminal, args []string) (code, 
 		own, rest = args[:at], args[at:]
 	}
 	c := code{Run: handlers.Run{Language: f.language, Args: rest, Timeout: f.timeout.value, Cwd: f.cwd, User: f.user}}
+	c.Checkpoint = given(cmd.Flags(), "checkpoint", f.checkpoint)
 	source := f.from
 	switch {
 	case f.from == "" && len(own) == 0:

@@ -114,6 +114,7 @@ func defaultsOf(s handlers.Settings) pool.Defaults {
 	if s.Network != "" {
 		d.Network = runtime.Network{Mode: s.Network}
 	}
+	setIf(&d.Checkpoint, s.Checkpoint)
 	return d
 }
 

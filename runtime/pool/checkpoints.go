@@ -158,7 +158,7 @@ func (p *Pool) begin(ctx context.Context, vm db.VirtualMachine, e *db.Execution)
 			return err
 		}
 		row, readErr := p.store.VM(ctx, vm.ID)
-		if readErr != nil || row.Status != db.Snapshotting {
+		if readErr != nil || row.Status != db.Snapshotting && row.Status != db.Running {
 			return err
 		}
 		if _, err := p.afterSnapshot(ctx, row); err != nil {

@@ -130,6 +130,19 @@ func (t *Tenant) FindSnapshot(ctx context.Context, vm db.VirtualMachine, number 
 	return t.findSnapshot(ctx, vm, number, name)
 }
 
+// SnapshotByID finds a snapshot with the VM that it is of.
+func (t *Tenant) SnapshotByID(ctx context.Context, id int64) (db.VirtualMachine, db.Snapshot, error) {
+	s, err := t.store.Snapshot(ctx, id)
+	if isNotFound(err) {
+		return db.VirtualMachine{}, s, notFound("snapshot", id, "")
+	}
+	if err != nil {
+		return db.VirtualMachine{}, s, stored(err)
+	}
+	vm, err := t.Get(ctx, s.VMID, "")
+	return vm, s, err
+}
+
 func (p *Pool) findSnapshot(ctx context.Context, vm db.VirtualMachine, number int64, name string) (db.Snapshot, error) {
 	list, err := p.store.Snapshots(ctx, vm.UserID, vm.ID)
 	if err != nil {

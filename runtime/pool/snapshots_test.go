@@ -1,0 +1,225 @@
+package pool_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/itechsmart/vm/db"
+	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/agent"
+	"github.com/itechsmart/vm/runtime/fake"
+	"github.com/itechsmart/vm/runtime/pool"
+)
+
+func (r *rig) snapshot(t *testing.T, vm db.VirtualMachine, name string) db.Snapshot {
+	t.Helper()
+	s, err := r.Snapshot(t.Context(), vm, name, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (r *rig) snapshots(t *testing.T, vm db.VirtualMachine) []db.Snapshot {
+	t.Helper()
+	list, err := r.Snapshots(t.Context(), vm.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// has reports whether a VM has a file.
+func (r *rig) has(t *testing.T, vm db.VirtualMachine, file string) bool {
+	t.Helper()
+	no := false
+	e, err := r.Execute(t.Context(), vm, pool.RunRequest{Code: []byte("show " + file), Checkpoint: &no}, pool.Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.ExitCode == 0
+}
+
+func TestRestoreEndsWhatRunsWithItsOutput(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	s := r.snapshot(t, vm, "empty")
+	observer, ids := started()
+	printed := make(chan struct{})
+	var once sync.Once
+	observer.Output = func(agent.Stream, []byte) { once.Do(func() { close(printed) }) }
+	ended := make(chan db.Execution)
+	go func() {
+		e, err := r.Execute(t.Context(), vm, pool.RunRequest{Code: []byte("print so far\nsleep 1h")}, observer)
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- e
+	}()
+	<-ids
+	<-printed
+	restored, err := r.Restore(t.Context(), vm, s)
+	if err != nil || restored.Status != db.Running || restored.Snapshot != s.ID {
+		t.Fatalf("restored: %+v, %v", restored, err)
+	}
+	if e := <-ended; e.Verdict != "vmStopped" || string(e.Output) != "so far\n" {
+		t.Errorf("what ran ended as %s with %q, want vmStopped with what it printed", e.Verdict, e.Output)
+	}
+}
+
+func TestUndoGoesBackOneExecutionAfterTheOther(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	for i := range 3 {
+		r.run(t, vm, fmt.Sprintf("write file%d 1", i))
+	}
+	for left := 2; left >= 0; left-- {
+		var err error
+		if vm, err = r.Undo(t.Context(), vm); err != nil {
+			t.Fatal(err)
+		}
+		client, err := r.driver.Snapshots(t.Context(), runtime.Ref{Instance: r.store.Instance(), VM: vm.ID})
+		if err != nil || len(client) != 3 {
+			t.Errorf("snapshots: %q, %v", client, err)
+		}
+	}
+	if _, err := r.Undo(t.Context(), vm); !errors.Is(err, pool.ErrState) {
+		t.Errorf("undo with nothing left: %v, want ErrState", err)
+	}
+	if r.has(t, vm, "file0") {
+		t.Error("the first execution's file is still there")
+	}
+	if _, err := r.Undo(t.Context(), vm); !errors.Is(err, pool.ErrState) {
+		t.Errorf("undo of an execution without a checkpoint: %v, want ErrState", err)
+	}
+}
+
+func TestTheLastTwentyCheckpointsAreKept(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	kept := r.snapshot(t, vm, "by-hand")
+	for range 23 {
+		r.run(t, vm, "print x")
+	}
+	list := r.snapshots(t, vm)
+	if len(list) != 21 || list[0].ID != kept.ID || list[1].Name != "auto-5" || list[1].Parent != kept.ID {
+		t.Errorf("%d snapshots, the first two %+v", len(list), list[:2])
+	}
+	names, err := r.driver.Snapshots(t.Context(), runtime.Ref{Instance: r.store.Instance(), VM: vm.ID})
+	if err != nil || len(names) != 21 {
+		t.Errorf("the driver has %d snapshots, %v", len(names), err)
+	}
+}
+
+// TestExecutionsOutwaitSnapshots runs code while snapshots are taken: a VM goes
+// on, so nobody hears of them.
+func TestExecutionsOutwaitSnapshots(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	var work sync.WaitGroup
+	for range 8 {
+		work.Go(func() {
+			for range 5 {
+				if e, err := r.Execute(t.Context(), vm, pool.RunRequest{Code: []byte("print x")}, pool.Observer{}); err != nil || e.ExitCode != 0 {
+					t.Errorf("%+v, %v", e, err)
+				}
+			}
+		})
+	}
+	work.Wait()
+}
+
+func TestNoCheckpointWhereNoneIsWanted(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	no := false
+	if _, err := r.Execute(t.Context(), vm, pool.RunRequest{Code: []byte("print x"), Checkpoint: &no}, pool.Observer{}); err != nil {
+		t.Fatal(err)
+	}
+	scratch, err := r.Scratch(t.Context(), fake.LanguageID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.run(t, scratch, "print x")
+	if list := r.snapshots(t, db.VirtualMachine{}); len(list) != 0 {
+		t.Errorf("checkpoints were taken: %+v", list)
+	}
+}
+
+// TestRecoverEndsAnAbandonedSnapshot plays a process that died after the driver
+// took a snapshot and before there was a row of it.
+func TestRecoverEndsAnAbandonedSnapshot(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	kept := r.snapshot(t, vm, "kept")
+	ref := runtime.Ref{Instance: r.store.Instance(), VM: vm.ID}
+	if _, err := r.driver.Snapshot(t.Context(), ref, "unrecorded", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.store.UpdateVM(t.Context(), vm.ID, nil, func(vm *db.VirtualMachine) error {
+		vm.Status, vm.Owner, vm.OwnedUntil = db.Snapshotting, "elsewhere@boot/1/2", time.Now().Add(-time.Second)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.pool.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	names, err := r.driver.Snapshots(t.Context(), ref)
+	if err != nil || len(names) != 1 || names[0] != kept.Reference {
+		t.Errorf("snapshots %q, %v; want only the recorded one", names, err)
+	}
+	if vm, err := r.Get(t.Context(), vm.ID, ""); err != nil || vm.Status != db.Running {
+		t.Errorf("the VM is %s, %v; want running", vm.Status, err)
+	}
+	r.run(t, vm, "print x")
+}
+
+func TestForkIsLikeItsOrigin(t *testing.T) {
+	r := newRig(t)
+	pids := 77
+	origin, err := r.Create(t.Context(), pool.CreateRequest{Name: "one", Language: fake.LanguageID, Pids: &pids, Env: map[string]string{"A": "b"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.run(t, origin, "write kept 1")
+	s := r.snapshot(t, origin, "s")
+	cpu := 0.5
+	fork, err := r.Create(t.Context(), pool.CreateRequest{Name: "two", CPU: &cpu, From: &pool.Origin{VM: origin, Snapshot: s}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fork.PidsLimit != 77 || fork.CPULimit != 0.5 || fork.Language != origin.Language || fork.Env["A"] != "b" || fork.Runtime != "fake" {
+		t.Errorf("got %+v", fork)
+	}
+	if err := r.Delete(t.Context(), origin); err != nil {
+		t.Fatal(err)
+	}
+	if !r.has(t, fork, "kept") {
+		t.Error("the fork lacks its origin's file")
+	}
+	if list := r.snapshots(t, db.VirtualMachine{}); len(list) != 0 {
+		t.Errorf("the origin's snapshots have outlived it: %+v", list)
+	}
+}
+
+func TestAFailedDriverLeavesNoRow(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	if err := r.driver.Destroy(t.Context(), runtime.Ref{Instance: r.store.Instance(), VM: vm.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Snapshot(t.Context(), vm, "s", "", nil); !errors.Is(err, pool.ErrState) {
+		t.Errorf("snapshot of a machine that is gone: %v, want ErrState", err)
+	}
+	if list := r.snapshots(t, vm); len(list) != 0 {
+		t.Errorf("rows: %+v", list)
+	}
+	if vm, err := r.Get(t.Context(), vm.ID, ""); err != nil || vm.Status != db.Failed {
+		t.Errorf("the VM is %s, %v; want error", vm.Status, err)
+	}
+}
