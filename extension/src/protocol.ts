@@ -13,6 +13,8 @@ export interface CreateParams {
   runtime?: string;
   /** OCI image instead of the language's own */
   image?: string;
+  /** begin with the files of another VM: its snapshot's id, or VM/SNAPSHOT; what is not said is as in that VM */
+  snapshot?: number | string;
   /** cores */
   cpuLimit?: number;
   /** MiB */
@@ -226,6 +228,8 @@ export interface ExecuteParams {
   timeout?: number;
   /** who runs it inside the VM */
   user?: "sandbox" | "root";
+  /** take a snapshot first, for vm/undo; default: the setting checkpoint */
+  checkpoint?: boolean;
   /** the document that the code comes from */
   uri?: string;
   /** where in that document */
@@ -279,6 +283,8 @@ export interface BatchParams {
   timeout?: number;
   /** who runs it inside the VM */
   user?: "sandbox" | "root";
+  /** take a snapshot first, for vm/undo; default: the setting checkpoint */
+  checkpoint?: boolean;
   /** the document that the code comes from */
   uri?: string;
   /** where in that document */
@@ -412,6 +418,57 @@ export interface LogLine {
   time: string;
   stream: string;
   text: string;
+}
+
+export interface SnapshotParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** unique in the VM, and not a number; default: manual-ID */
+  name?: string;
+  comment?: string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface Snapshot {
+  id: number;
+  vmId: number;
+  /** unique in its VM */
+  name: string;
+  comment?: string;
+  /** auto: taken before an execution */
+  kind: "manual" | "auto";
+  /** the snapshot that the VM's files came from before; absent when it was none */
+  parent?: number;
+  /** what it takes up beside earlier ones */
+  sizeBytes: number;
+  createdAt: string;
+}
+
+export interface SnapshotsParams {
+  /** the VM; default: all */
+  id?: number | string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface SnapshotsResult {
+  snapshots: Snapshot[];
+}
+
+export interface OneSnapshotParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** the snapshot's id or name */
+  snapshot: number | string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
 }
 
 export interface SessionsResult {
@@ -656,6 +713,16 @@ export interface Requests {
   "vm/executions": { params: ExecutionsParams; result: ExecutionsResult };
   /** Show a VM's own log: boot, provisioning, console. */
   "vm/logs": { params: LogsParams; result: LogsResult };
+  /** Keep a VM's files as they are, of a running VM too. */
+  "vm/snapshot": { params: SnapshotParams; result: Snapshot };
+  /** List snapshots, oldest first. */
+  "vm/snapshots": { params: SnapshotsParams; result: SnapshotsResult };
+  /** Give a VM the files of a snapshot; what runs in it ends. */
+  "vm/restore": { params: OneSnapshotParams; result: VM };
+  /** Remove a snapshot; others stay whole. */
+  "vm/deleteSnapshot": { params: OneSnapshotParams; result: Empty };
+  /** Put a VM's files back to before its last execution. */
+  "vm/undo": { params: IDParams; result: VM };
   /** List the interpreters that a VM keeps. */
   "vm/sessions": { params: IDParams; result: SessionsResult };
   /** End a session's interpreter and forget its variables. */

@@ -24,7 +24,6 @@ var subcommands = map[string]program{
 	"daemonize": probeDaemonize, "count": probeCount,
 	"network": probeNetwork,
 	"tree":    probeTree, "spoil": probeSpoil, "listing": probeListing,
-	"check": checkScript, "script": runScript,
 	"check": checkScript, "script": runScript, "session": keepSession,
 }
 

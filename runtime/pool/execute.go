@@ -45,9 +45,7 @@ type RunRequest struct {
 	Checkpoint *bool
 	URI        string // document that the code is from
 	StartLine  int    // zero-based line in it
-	URI       string // document that the code is from
-	StartLine int    // zero-based line in it
-	Session   string // name of the session that executes it; "" = none
+	Session    string // name of the session that executes it; "" = none
 }
 
 // Observer hears of a run while it goes on. Both may be nil. They are called
@@ -70,6 +68,7 @@ func (t *Tenant) Execute(ctx context.Context, vm db.VirtualMachine, r RunRequest
 	}
 	if vm, err = t.afterSnapshot(ctx, vm); err != nil {
 		return db.Execution{}, err
+	}
 	if r.Session != "" && len(language.Session) == 0 {
 		return db.Execution{}, noSessions(language, t.languages)
 	}
