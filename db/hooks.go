@@ -19,6 +19,10 @@ var (
 	_ bun.AfterScanRowHook      = (*Event)(nil)
 	_ bun.BeforeAppendModelHook = (*User)(nil)
 	_ bun.AfterScanRowHook      = (*User)(nil)
+	_ bun.BeforeAppendModelHook = (*Template)(nil)
+	_ bun.AfterScanRowHook      = (*Template)(nil)
+	_ bun.BeforeAppendModelHook = (*Setup)(nil)
+	_ bun.AfterScanRowHook      = (*Setup)(nil)
 )
 
 // BeforeAppendModel is called by bun.
@@ -67,6 +71,31 @@ func (e *Event) AfterScanRow(context.Context) error { return e.normalise() }
 
 func (e *Event) normalise() error {
 	normaliseTimes(&e.Time)
+	return nil
+}
+
+// BeforeAppendModel is called by bun.
+func (t *Template) BeforeAppendModel(context.Context, bun.Query) error { return t.normalise() }
+
+// AfterScanRow is called by bun.
+func (t *Template) AfterScanRow(context.Context) error { return t.normalise() }
+
+func (t *Template) normalise() error {
+	normaliseTimes(&t.CreatedAt)
+	return nil
+}
+
+// BeforeAppendModel is called by bun.
+func (s *Setup) BeforeAppendModel(context.Context, bun.Query) error { return s.normalise() }
+
+// AfterScanRow is called by bun.
+func (s *Setup) AfterScanRow(context.Context) error { return s.normalise() }
+
+func (s *Setup) normalise() error {
+	normaliseTimes(&s.Began)
+	if s.Output == nil {
+		s.Output = []byte{}
+	}
 	return nil
 }
 

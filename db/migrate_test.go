@@ -52,7 +52,7 @@ func testMigrateFails(t *testing.T, url string) {
 	}
 	beside := dbtest.SQL(t, url)
 	for _, table := range []string{
-		"vm_snapshots", "virtual_machines", "users", "vm_executions", "vm_templates", "leases", "instance", "migrations",
+		"vm_snapshots", "vm_setups", "virtual_machines", "users", "vm_executions", "vm_templates", "leases", "instance", "migrations",
 	} {
 		if _, err := beside.Exec("DROP TABLE " + table); err != nil {
 			t.Fatal(err)

@@ -153,21 +153,33 @@ type Snapshot struct {
 	CreatedAt time.Time `bun:",notnull"`
 }
 
-// Template that VMs are made from.
+// Template that VMs are made from. The unique name is per user.
 type Template struct {
 	bun.BaseModel `bun:"table:vm_templates,alias:t"`
 
-	ID        int64             `bun:",pk,autoincrement"`
-	UserID    int64             `bun:",notnull"` // 0 = everybody's
-	Name      string            `bun:",notnull"`
-	Language  string            `bun:",notnull"`
-	Image     string            `bun:",notnull"`
-	Packages  []string          `bun:"type:json,notnull"`
-	Setup     string            `bun:",notnull"`
-	Env       map[string]string `bun:"type:json,notnull"`
-	Network   runtime.Network   `bun:"type:json,notnull"`
-	Limits    runtime.Limits    `bun:"type:json,notnull"` // zero fields = the defaults
-	CreatedAt time.Time         `bun:",notnull"`
+	ID          int64             `bun:",pk,autoincrement"`
+	UserID      int64             `bun:",notnull"`
+	Name        string            `bun:",notnull"`
+	Description string            `bun:",notnull"`
+	Language    string            `bun:",notnull"`
+	Image       string            `bun:",notnull"`
+	Packages    []string          `bun:"type:json,notnull"`
+	Setup       string            `bun:",notnull"` // script that is run once in each new VM
+	SetupUser   string            `bun:",notnull"` // who runs it: root, or empty for the VM's own user
+	Env         map[string]string `bun:"type:json,notnull"`
+	Labels      map[string]string `bun:"type:json,notnull"`
+	Network     runtime.Network   `bun:"type:json,notnull"` // without a mode = the default
+	Limits      runtime.Limits    `bun:"type:json,notnull"` // zero fields = the defaults
+	CreatedAt   time.Time         `bun:",notnull"`
+}
+
+// Setup is what a template's set-up script printed in a VM. It goes with the VM.
+type Setup struct {
+	bun.BaseModel `bun:"table:vm_setups,alias:st"`
+
+	VMID   int64     `bun:"vm_id,pk"`
+	Output []byte    `bun:",notnull"` // both streams as they came; of much, the end
+	Began  time.Time `bun:",notnull"`
 }
 
 // Event for the security feed.

@@ -132,6 +132,19 @@ type Store interface {
 	// gone from its files.
 	MarkUndone(ctx context.Context, vmID, execution int64) error
 
+	// AddTemplate inserts t, whose id it sets, and CreatedAt when it is zero.
+	// ErrExists: the user has one of that name. Templates make no notice.
+	AddTemplate(ctx context.Context, t *Template) error
+	Template(ctx context.Context, userID int64, name string) (Template, error)
+	// Templates of a user in the order of their ids.
+	Templates(ctx context.Context, userID int64) ([]Template, error)
+	// DeleteTemplate deletes a user's template; VMs made from it stay.
+	DeleteTemplate(ctx context.Context, userID int64, name string) error
+	// SaveSetup inserts what a set-up script printed, once per VM.
+	SaveSetup(ctx context.Context, s *Setup) error
+	// Setup of a VM; ErrNotFound when no script was run in it.
+	Setup(ctx context.Context, vmID int64) (Setup, error)
+
 	// AddEvent inserts e, whose id it sets, and Time when it is zero.
 	AddEvent(ctx context.Context, e *Event) error
 	Event(ctx context.Context, id int64) (Event, error)

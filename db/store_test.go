@@ -32,6 +32,8 @@ var suite = []struct {
 	{"SnapshotChain", testSnapshotChain},
 	{"Undone", testUndone},
 	{"Events", testEvents},
+	{"Templates", testTemplates},
+	{"Setup", testSetup},
 	{"Leases", testLeases},
 	{"Watch", testWatch},
 	{"WatchOthers", testWatchOthers},

@@ -73,7 +73,7 @@ type VM struct {
 	Runtime     string              `json:"runtime" doc:"the driver that made it"`
 	ContainerID string              `json:"containerId" doc:"the engine's own id"`
 	Image       string              `json:"image" doc:"OCI image; empty = the host's toolchains, read-only"`
-	Template    string              `json:"template"`
+	Template    string              `json:"template" doc:"that it was made from; empty = none"`
 	CPULimit    float64             `json:"cpuLimit" doc:"cores"`
 	MemoryLimit int                 `json:"memoryLimit" doc:"MiB"`
 	DiskLimit   int                 `json:"diskLimit" doc:"MiB"`
@@ -159,6 +159,7 @@ type CreateParams struct {
 	Name        string            `json:"name" required:"true" doc:"letters, digits, dot, dash and underscore, at most 63, beginning with a letter or digit"`
 	Language    string            `json:"language,omitempty" doc:"language id, with @version to ask for one"`
 	Runtime     string            `json:"runtime,omitempty" doc:"docker, native, vagrant or auto"`
+	Template    string            `json:"template,omitempty" doc:"says what these params do not; its set-up script is run once in the new VM"`
 	Image       string            `json:"image,omitempty" doc:"OCI image instead of the language's own"`
 	Snapshot    *ID               `json:"snapshot,omitempty" doc:"begin with the files of another VM: its snapshot's id, or VM/SNAPSHOT; what is not said is as in that VM"`
 	CPULimit    *float64          `json:"cpuLimit,omitempty" doc:"cores"`

@@ -29,7 +29,7 @@ func create(ctx context.Context, s Scope, p CreateParams) (VM, error) {
 	}
 	progress, end := s.progress(ctx, p.Tokens, "Creating VM "+p.Name)
 	vm, err := s.Create(ctx, pool.CreateRequest{
-		Name: p.Name, Language: p.Language, Runtime: p.Runtime, Image: p.Image,
+		Name: p.Name, Template: p.Template, Language: p.Language, Runtime: p.Runtime, Image: p.Image,
 		CPU: p.CPULimit, MemoryMiB: p.MemoryLimit, DiskMiB: p.DiskLimit, Pids: p.PidsLimit,
 		Timeout: p.Timeout, IdleTimeout: p.IdleTimeout, TTL: p.TTL,
 		Network: (*runtime.Network)(p.Network), Isolation: p.Isolation, Env: p.Env, Labels: p.Labels, From: origin,

@@ -166,7 +166,7 @@ func (p Progress) Report(message string, percent float64) {
 // LogLine is one line of a machine's own log: boot, provisioning, console.
 type LogLine struct {
 	Time   time.Time `json:"time"`
-	Stream string    `json:"stream"` // boot, console, engine
+	Stream string    `json:"stream"` // boot, console, engine, setup
 	Text   string    `json:"text"`
 }
 

@@ -17,7 +17,7 @@ import (
 
 // createFlags are what can be said of a new VM beside its name and language.
 type createFlags struct {
-	runtime, image, snapshot, isolation, network string
+	runtime, template, image, snapshot, isolation, network string
 
 	cpu                float64
 	memory, disk       mebibytesFlag
@@ -39,6 +39,7 @@ A limit that is not given gets the default, held as hard as this machine can. A
 limit that is given and cannot be held here is refused.`,
 		Example: `  vm create web python
   vm create build go@1.23 --cpu 2 --memory 2G --network full
+  vm create shop --template web --memory 2G
   vm create copy --snapshot web/before
   vm create crawl python --network allowlist:example.org,example.net --ttl 1h`,
 		Args: takes(1, 2),
@@ -56,11 +57,11 @@ limit that is given and cannot be held here is refused.`,
 			return create(cmd.Context(), t, params)
 		},
 	}
-	f.add(cmd)
+	f.add(cmd, t)
 	return cmd
 }
 
-func (f *createFlags) add(cmd *cobra.Command) {
+func (f *createFlags) add(cmd *cobra.Command, t *terminal) {
 	flags := cmd.Flags()
 	flags.Float64Var(&f.cpu, "cpu", 0, "limit in `cores`, such as 0.5")
 	flags.Var(&f.memory, "memory", "memory limit, such as 512M or 1.5G")
@@ -73,16 +74,18 @@ func (f *createFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVarP(&f.env, "env", "e", nil, "environment of every execution, `KEY=VALUE`; may be repeated")
 	flags.StringArrayVar(&f.labels, "label", nil, "a label to select by, `KEY=VALUE`; may be repeated")
 	flags.StringVar(&f.runtime, "runtime", "", "what it is made of: auto, docker, native")
+	flags.StringVar(&f.template, "template", "", "`template` that says what is not said here; vm template list")
 	flags.StringVar(&f.image, "image", "", "OCI `image` instead of the language's own")
 	flags.StringVar(&f.snapshot, "snapshot", "", "begin with the files of another VM, `VM/SNAPSHOT`, and as that one for the rest")
 	flags.StringVar(&f.isolation, "isolation", "", "the engine's own `runtime`, such as runsc")
 	completeFlag(cmd, "runtime", words("auto", "docker", "native"))
+	completeFlag(cmd, "template", t.templateNames)
 	completeFlag(cmd, "network", words("none", "full", "allowlist:"))
 }
 
 func (f *createFlags) params(flags *pflag.FlagSet, args []string) (handlers.CreateParams, error) {
 	p := handlers.CreateParams{
-		Name: args[0], Runtime: f.runtime, Image: f.image, Isolation: f.isolation,
+		Name: args[0], Runtime: f.runtime, Template: f.template, Image: f.image, Isolation: f.isolation,
 		CPULimit: given(flags, "cpu", f.cpu), PidsLimit: given(flags, "pids", f.pids),
 		MemoryLimit: f.memory.value, DiskLimit: f.disk.value,
 		Timeout: f.timeout.value, IdleTimeout: f.idle.value, TTL: f.ttl.value,
@@ -95,19 +98,26 @@ func (f *createFlags) params(flags *pflag.FlagSet, args []string) (handlers.Crea
 		id := handlers.ParseID(f.snapshot)
 		p.Snapshot = &id
 	}
-	if f.network != "" {
-		mode, domains, listed := strings.Cut(f.network, ":")
-		p.Network = &handlers.Network{Mode: runtime.NetworkMode(mode)}
-		if listed {
-			p.Network.Allow = strings.FieldsFunc(domains, func(r rune) bool { return r == ',' })
-		}
-	}
+	p.Network = networkOf(f.network)
 	var err error
 	if p.Env, err = pairsOf("env", f.env); err != nil {
 		return p, err
 	}
 	p.Labels, err = pairsOf("label", f.labels)
 	return p, err
+}
+
+// networkOf reads a policy such as full or allowlist:example.org; nil = not given.
+func networkOf(text string) *handlers.Network {
+	if text == "" {
+		return nil
+	}
+	mode, domains, listed := strings.Cut(text, ":")
+	n := &handlers.Network{Mode: runtime.NetworkMode(mode)}
+	if listed {
+		n.Allow = strings.FieldsFunc(domains, func(r rune) bool { return r == ',' })
+	}
+	return n
 }
 
 func create(ctx context.Context, t *terminal, params handlers.CreateParams) error {

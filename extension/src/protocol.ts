@@ -11,6 +11,8 @@ export interface CreateParams {
   language?: string;
   /** docker, native, vagrant or auto */
   runtime?: string;
+  /** says what these params do not; its set-up script is run once in the new VM */
+  template?: string;
   /** OCI image instead of the language's own */
   image?: string;
   /** begin with the files of another VM: its snapshot's id, or VM/SNAPSHOT; what is not said is as in that VM */
@@ -63,6 +65,7 @@ export interface VM {
   containerId: string;
   /** OCI image; empty = the host's toolchains, read-only */
   image: string;
+  /** that it was made from; empty = none */
   template: string;
   /** cores */
   cpuLimit: number;
@@ -580,6 +583,96 @@ export interface NoParams {
   partialResultToken?: number | string;
 }
 
+export interface TemplatesResult {
+  templates: Template[];
+}
+
+export interface Template {
+  name: string;
+  description?: string;
+  /** comes with this program; there is one for each language */
+  builtIn: boolean;
+  language?: string;
+  image?: string;
+  setup?: string;
+  setupUser?: string;
+  limits: TemplateLimits;
+  env?: Record<string, string>;
+  labels?: Record<string, string>;
+  network?: Network;
+  createdAt?: string;
+}
+
+export interface TemplateLimits {
+  /** cores */
+  cpu?: number;
+  /** MiB */
+  memory?: number;
+  /** MiB */
+  disk?: number;
+  /** processes and threads */
+  pids?: number;
+}
+
+export interface CreateTemplateParams {
+  /** letters, digits, dot, dash and underscore, at most 63, beginning with a letter or digit */
+  name: string;
+  /** one line */
+  description?: string;
+  /** language id, with @version to ask for one */
+  language?: string;
+  /** OCI image instead of the language's own */
+  image?: string;
+  /** script that is run once in each new VM: by the interpreter that its first line names, or by sh -e */
+  setup?: string;
+  /** who runs it inside the VM; default sandbox */
+  setupUser?: "sandbox" | "root";
+  /** what is not said gets the default */
+  limits?: TemplateLimits;
+  /** environment of the script and of every execution */
+  env?: Record<string, string>;
+  labels?: Record<string, string>;
+  /** policy, or its mode alone */
+  network?: Network | NetworkMode;
+  /** text of a devcontainer.json; its properties count where these params say nothing */
+  devcontainer?: string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface CreateTemplateResult {
+  name: string;
+  description?: string;
+  /** comes with this program; there is one for each language */
+  builtIn: boolean;
+  language?: string;
+  image?: string;
+  setup?: string;
+  setupUser?: string;
+  limits: TemplateLimits;
+  env?: Record<string, string>;
+  labels?: Record<string, string>;
+  network?: Network;
+  createdAt?: string;
+  /** properties of the devcontainer.json that the template leaves out */
+  unsupported?: UnsupportedProperty[];
+}
+
+export interface UnsupportedProperty {
+  property: string;
+  reason: string;
+}
+
+export interface TemplateParams {
+  name: string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
 export interface PoolStatusResult {
   user: Use;
   total: Use;
@@ -735,6 +828,12 @@ export interface Requests {
   "vm/listFiles": { params: ListFilesParams; result: ListFilesResult };
   /** Remove a file, or a folder with all that is in it. */
   "vm/deleteFile": { params: DeleteFileParams; result: Empty };
+  /** List templates, the built-in ones first. */
+  "vm/templates": { params: NoParams; result: TemplatesResult };
+  /** Keep a template to make VMs from. */
+  "vm/createTemplate": { params: CreateTemplateParams; result: CreateTemplateResult };
+  /** Remove a template; VMs made from it stay. */
+  "vm/deleteTemplate": { params: TemplateParams; result: Empty };
   /** Show quotas, runtimes and the host. */
   "vm/poolStatus": { params: NoParams; result: PoolStatusResult };
   /** List languages and where they can run. */

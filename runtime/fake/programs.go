@@ -20,6 +20,7 @@ var programs = map[string]program{
 	"exit":          exit,
 	"print-forever": printForever,
 	"probe":         probe,
+	"sh":            shell,
 }
 
 // fail says why on standard error.
@@ -117,4 +118,15 @@ func probe(p *process, args []string) int {
 		return p.fail(fmt.Errorf("one of these is needed: %v", slices.Sorted(maps.Keys(subcommands))))
 	}
 	return subcommands[args[0]](p, args[1:])
+}
+
+// shell runs a script of Language's commands: sh -e FILE.
+func shell(p *process, args []string) int {
+	if len(args) != 2 || args[0] != "-e" {
+		return p.fail(fmt.Errorf("usage: sh -e FILE, not %v", args))
+	}
+	if code := checkScript(p, args[1:]); code != 0 {
+		return code
+	}
+	return runScript(p, args[1:])
 }

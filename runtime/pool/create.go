@@ -27,6 +27,7 @@ const cleanupTimeout = 30 * time.Second
 // enforced.
 type CreateRequest struct {
 	Name        string
+	Template    string // by its name; it says what the request does not
 	Language    string // id, with @version to ask for one; empty = none in particular
 	Runtime     string
 	Image       string
@@ -52,9 +53,13 @@ type Origin struct {
 	Snapshot db.Snapshot
 }
 
-// Create makes a VM and starts it. When it fails or ctx is cancelled, nothing of
-// it is left.
+// Create makes a VM, starts it and runs its template's set-up script in it. When
+// any of that fails or ctx is cancelled, nothing of it is left.
 func (t *Tenant) Create(ctx context.Context, r CreateRequest, progress runtime.Progress) (db.VirtualMachine, error) {
+	template, err := t.fill(ctx, &r)
+	if err != nil {
+		return db.VirtualMachine{}, err
+	}
 	if err := r.validate(t.defaults); err != nil {
 		return db.VirtualMachine{}, err
 	}
@@ -70,7 +75,12 @@ func (t *Tenant) Create(ctx context.Context, r CreateRequest, progress runtime.P
 		return vm, err
 	}
 	return t.make(ctx, vm, driver, func(vm db.VirtualMachine) (runtime.Machine, error) {
-		return driver.Create(ctx, t.spec(vm), progress)
+		machine, err := driver.Create(ctx, t.spec(vm), progress)
+		if err == nil {
+			vm.Enforcement = machine.Enforcement
+			err = t.setUp(ctx, vm, template, progress)
+		}
+		return machine, err
 	})
 }
 
@@ -109,7 +119,7 @@ func (t *Tenant) row(r CreateRequest) db.VirtualMachine {
 	at := now()
 	vm := db.VirtualMachine{
 		UserID: t.user.ID, UserName: t.user.Name, Name: r.Name, Status: db.Creating,
-		Language: r.Language, Image: r.Image, Isolation: r.Isolation,
+		Language: r.Language, Image: r.Image, Template: r.Template, Isolation: r.Isolation,
 		CPULimit:    or(r.CPU, d.Limits.CPU),
 		MemoryLimit: or(r.MemoryMiB, d.Limits.MemoryMiB),
 		DiskLimit:   or(r.DiskMiB, d.Limits.DiskMiB),

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/itechsmart/vm/db"
@@ -43,14 +44,24 @@ func (t *Tenant) RunningExecutions(ctx context.Context, vm db.VirtualMachine) ([
 	return list, stored(err)
 }
 
-// Logs returns the last lines of a VM's own log, oldest first.
+// Logs returns the last lines of a VM's own log and of what its template's set-up
+// script printed, oldest first.
 func (t *Tenant) Logs(ctx context.Context, vm db.VirtualMachine, tail int) ([]runtime.LogLine, error) {
 	driver, err := t.driver(vm.Runtime)
 	if err != nil {
 		return nil, err
 	}
 	lines, err := driver.Logs(ctx, t.ref(vm), tail)
-	return lines, driven(err)
+	if err != nil {
+		return nil, driven(err)
+	}
+	setup, err := t.setupLog(ctx, vm)
+	if err != nil {
+		return nil, err
+	}
+	lines = append(lines, setup...)
+	slices.SortStableFunc(lines, func(a, b runtime.LogLine) int { return a.Time.Compare(b.Time) })
+	return lines[max(0, len(lines)-tail):], nil
 }
 
 // Use is how much of the quotas is taken.
