@@ -155,7 +155,7 @@ func (b *booting) plan() (sandbox.Plan, error) {
 		HostName:   hostName(r.Spec),
 		BecomeRoot: id.manyIDs,
 		Root: sandbox.Mount{Target: "/", Overlay: &sandbox.Overlay{
-			Lower: r.Base.Lower, Upper: b.folder.upper(), Work: b.folder.work(),
+			Lower: r.lower(b.folder), Upper: b.folder.upper(r.Layers[0]), Work: b.folder.work(r.Layers[0]),
 		}},
 		Agent:    sandbox.Mount{Target: "the guest program", Source: b.host.agent},
 		ShmBytes: min(int64(limits.MemoryMiB)*mebibyte/2, 64*mebibyte), // docker gives 64 MiB too
@@ -212,11 +212,8 @@ func hostName(spec runtime.Spec) string {
 // It works in a mount namespace that ends with the thread, so that the volume is
 // never mounted on the host. The overlay keeps what it needs of it.
 func (b *booting) makeMounts(plan *sandbox.Plan) ([]*os.File, error) {
-	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
-		return nil, fmt.Errorf("leave the host's mounts: %w", err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return nil, fmt.Errorf("make the mounts private: %w", err)
+	if err := privateMounts(); err != nil {
+		return nil, err
 	}
 	if b.record.Disk {
 		disk, err := b.keep(mountDisk(b.folder.disk()))
@@ -231,7 +228,7 @@ func (b *booting) makeMounts(plan *sandbox.Plan) ([]*os.File, error) {
 		return nil, err
 	}
 	o := plan.Root.Overlay
-	root, err := b.keep(mount.Overlay(mount.Layers{Lower: o.Lower, Upper: o.Upper, Work: o.Work}))
+	root, err := b.keep(mount.Overlay(mount.Layers{Name: b.record.Layers[0], Lower: o.Lower, Upper: o.Upper, Work: o.Work}))
 	if err != nil {
 		return nil, err
 	}
@@ -275,15 +272,19 @@ func (b *booting) mapOwners() {
 // prepareLayer makes the folders that hold the machine's files, and at the first
 // start the few files that are its own.
 func prepareLayer(f folder, r *record, id identity) error {
-	if err := os.MkdirAll(f.layer(), 0o700); err != nil {
+	top := r.Layers[0]
+	if err := os.MkdirAll(f.layer(top), 0o700); err != nil {
 		return fmt.Errorf("make the layer: %w", err)
 	}
-	if _, err := os.Lstat(f.upper()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(f.upper(top)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	b := builder{root: f.layer(), owner: id.root}
+	if len(r.Layers) > 1 {
+		return emptyLayer(f, r.Layers)
+	}
+	b := builder{root: f.layer(top), owner: id.root}
 	b.folder("upper", 0o755)
-	b.root = f.upper()
+	b.root = f.upper(top)
 	b.folder("/etc", 0o755)
 	name := hostName(r.Spec)
 	b.file("/etc/hostname", name+"\n")

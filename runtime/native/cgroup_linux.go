@@ -54,7 +54,7 @@ func findCgroups(privileged bool) cgroupTree {
 // when one of these four is missing: cpu, cpuacct, cpuset, memory.
 func legacyTree() cgroupTree {
 	parents := map[string]string{}
-	for _, controller := range []string{"cpu", "cpuacct", "cpuset", "memory", "pids"} {
+	for _, controller := range []string{"cpu", "cpuacct", "cpuset", "freezer", "memory", "pids"} {
 		mountPoint, err := cgroups.FindCgroupMountpoint("", controller)
 		if err == nil && unix.Access(mountPoint, unix.W_OK) == nil {
 			parents[controller] = filepath.Join(mountPoint, cgroupParent)

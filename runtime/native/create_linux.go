@@ -12,7 +12,7 @@ import (
 )
 
 // Create implements runtime.Driver.
-func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime.Progress) (_ runtime.Machine, err error) {
+func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime.Progress) (runtime.Machine, error) {
 	if err := d.validate(spec); err != nil {
 		return runtime.Machine{}, err
 	}
@@ -28,6 +28,17 @@ func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime
 		Spec: spec, Phase: making, Owner: runtime.Self().String(), Enforcement: h.enforcement(),
 		Disk: h.disks, Base: below,
 	}
+	r.addLayer()
+	return d.make(ctx, r, nil)
+}
+
+// make makes the machine of a record; fill, unless nil, puts the frozen ones of
+// its layers into its empty volume.
+func (d *Driver) make(ctx context.Context, r record, fill func(f folder) error) (_ runtime.Machine, err error) {
+	h, err := d.host()
+	if err != nil {
+		return runtime.Machine{}, err
+	}
 	f, err := claim(d.layout, r)
 	if err != nil {
 		return runtime.Machine{}, err
@@ -35,11 +46,16 @@ func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime
 	defer func() {
 		if err != nil {
 			// Whatever has been made goes, also when the caller is in a hurry.
-			err = errors.Join(err, d.Destroy(context.WithoutCancel(ctx), spec.Ref))
+			err = errors.Join(err, d.Destroy(context.WithoutCancel(ctx), r.Spec.Ref))
 		}
 	}()
 	if err := prepareVolume(ctx, d.layout, f, r, h.identity); err != nil {
 		return runtime.Machine{}, err
+	}
+	if fill != nil {
+		if err := fill(f); err != nil {
+			return runtime.Machine{}, err
+		}
 	}
 	if err := d.boot(ctx, f, &r); err != nil {
 		return runtime.Machine{}, err

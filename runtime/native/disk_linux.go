@@ -128,6 +128,25 @@ func mountDisk(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attach disk %s: %w", path, err)
 	}
+	return mountLoop(loop)
+}
+
+// mountAttached mounts the file system of a disk that is mounted elsewhere: both
+// mounts are of the same one.
+func mountAttached(path string) (*os.File, error) {
+	device, err := loopOf(path)
+	if err != nil || device == "" {
+		return nil, fmt.Errorf("disk %s is not attached: %w", path, err)
+	}
+	loop, err := os.OpenFile(device, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open disk %s: %w", path, err)
+	}
+	return mountLoop(loop)
+}
+
+// mountLoop mounts the file system on a loop device, detached, and closes it.
+func mountLoop(loop *os.File) (*os.File, error) {
 	defer func() { _ = loop.Close() }()
 	return mount.New("ext4", mount.NoSUID|mount.NoDev,
 		mount.Option{Key: "source", Value: loop.Name()},
@@ -181,8 +200,8 @@ func attachLoop(path string) (*os.File, error) {
 func awaitDetached(ctx context.Context, path string) error {
 	const poll = 2 * time.Millisecond
 	for {
-		attached, err := loopAttached(path)
-		if err != nil || !attached {
+		device, err := loopOf(path)
+		if err != nil || device == "" {
 			return err
 		}
 		select {
@@ -193,16 +212,17 @@ func awaitDetached(ctx context.Context, path string) error {
 	}
 }
 
-func loopAttached(path string) (bool, error) {
+// loopOf returns the loop device that is made of the file, "" when there is none.
+func loopOf(path string) (string, error) {
 	files, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		if err == nil && string(raw) == path+"\n" {
-			return true, nil
+			return filepath.Join("/dev", filepath.Base(filepath.Dir(filepath.Dir(file)))), nil
 		}
 	}
-	return false, nil
+	return "", nil
 }

@@ -169,3 +169,13 @@ func threadsPerNamespace() bool {
 	}
 	return major > 5 || major == 5 && minor >= 14
 }
+
+// identity is what this host's machines are to it; the zero value where it makes
+// none.
+func (d *Driver) identity() identity {
+	h, err := d.host()
+	if err != nil {
+		return identity{}
+	}
+	return h.identity
+}

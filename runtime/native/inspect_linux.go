@@ -130,9 +130,9 @@ func (d *Driver) DiskUsage(ctx context.Context, ref runtime.Ref) (int64, error) 
 	case r.Disk:
 		return diskUsage(f, r)
 	case d.foreignFiles():
-		return d.errand(ctx, sandbox.Plan{Measure: f.layer()})
+		return d.errand(ctx, sandbox.Plan{Measure: f.layers()})
 	default:
-		return tree.Size(f.layer())
+		return tree.Size(f.layers())
 	}
 }
 

@@ -17,9 +17,10 @@ import (
 //	native/<machine>/console.log   what its guest printed
 //	native/<machine>/agent.sock    where its guest listens
 //	native/<machine>/stop          a pipe that ends it; see package sandbox
+//	native/<machine>/lock          held while its layers are worked on
 //	native/<machine>/volume.ext4   its disk, when it has one of its own
 //	native/<machine>/volume        its disk's root, or in place of a disk
-//	  …/layers/0001/{upper,work}   its files
+//	  …/layers/0001/{upper,work}   its files, or a part of them; see stack
 type layout struct{ state string }
 
 func (l layout) agents() string    { return filepath.Join(l.state, "agent") }
@@ -39,11 +40,11 @@ func (f folder) boot() string    { return filepath.Join(string(f), "boot.log") }
 func (f folder) console() string { return filepath.Join(string(f), "console.log") }
 func (f folder) socket() string  { return filepath.Join(string(f), "agent.sock") }
 func (f folder) stop() string    { return filepath.Join(string(f), "stop") }
+func (f folder) lock() string    { return filepath.Join(string(f), "lock") }
 func (f folder) disk() string    { return filepath.Join(string(f), "volume.ext4") }
 func (f folder) volume() string  { return filepath.Join(string(f), "volume") }
 
-// layer holds a machine's files. Layers are numbered, so that later ones can be
-// stacked on frozen ones.
-func (f folder) layer() string { return filepath.Join(f.volume(), "layers", "0001") }
-func (f folder) upper() string { return filepath.Join(f.layer(), "upper") }
-func (f folder) work() string  { return filepath.Join(f.layer(), "work") }
+func (f folder) layers() string           { return filepath.Join(f.volume(), "layers") }
+func (f folder) layer(name string) string { return filepath.Join(f.layers(), name) }
+func (f folder) upper(name string) string { return filepath.Join(f.layer(name), "upper") }
+func (f folder) work(name string) string  { return filepath.Join(f.layer(name), "work") }

@@ -46,6 +46,7 @@ func (d *Driver) Probe(ctx context.Context) (runtime.Features, error) {
 		Enforcement:    h.enforcement(),
 		Networks:       []runtime.NetworkMode{runtime.NetworkNone},
 		HostToolchains: true,
+		Snapshots:      h.snapshots(),
 		HostPath:       findToolchains(d.path, os.Getenv).searchPath(),
 		Notes:          h.notes,
 	}

@@ -35,6 +35,11 @@ type record struct {
 	Enforcement runtime.Enforcement `json:"enforcement"`
 	Disk        bool                `json:"disk"` // whether volume.ext4 holds its files
 	Base        base                `json:"base"`
+
+	Layers    stack            `json:"layers"`              // the first is written to, the others are frozen
+	Last      int              `json:"last"`                // number of the newest layer, never used again
+	Snapshots map[string]stack `json:"snapshots,omitempty"` // by name: frozen layers
+	Used      int64            `json:"used,omitzero"`       // bytes of the disk at the last snapshot
 }
 
 // base is what is below a machine's own files.
@@ -79,6 +84,9 @@ func readRecord(ref runtime.Ref, f folder) (record, error) {
 	var r record
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return record{Spec: runtime.Spec{Ref: ref}, Phase: removing}, nil
+	}
+	if len(r.Layers) == 0 { // written before there were snapshots
+		r.addLayer()
 	}
 	return r, nil
 }

@@ -83,6 +83,10 @@ func (d *Driver) halt(f folder, r *record) error {
 func (d *Driver) release(f folder, r record) error {
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
+	// What stands still does not heed even SIGKILL; see cgroups(7), version 1.
+	if err := d.cgroupOf(r).thaw(); err != nil {
+		return err
+	}
 	if err := endProcess(ctx, r.init()); err != nil {
 		return err
 	}

@@ -113,7 +113,8 @@ func spoil(args []string) error {
 // listing prints a line of all that a snapshot has to keep of each file. Files
 // are told by their first name, so that links show.
 func listing(args []string) error {
-	names := map[uint64]string{}
+	type inode struct{ dev, ino uint64 }
+	names := map[inode]string{}
 	return filepath.WalkDir(args[0], func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -122,15 +123,16 @@ func listing(args []string) error {
 		if err := syscall.Lstat(path, &st); err != nil {
 			return err
 		}
-		if names[st.Ino] == "" {
-			names[st.Ino] = path
+		id := inode{st.Dev, st.Ino}
+		if names[id] == "" {
+			names[id] = path
 		}
 		size := st.Size
 		if entry.IsDir() {
 			size = 0 // of the file system's own book-keeping
 		}
 		fmt.Printf("%q %o %d:%d size %d modified %d.%09d is %q, %s\n", path, st.Mode, st.Uid, st.Gid, size,
-			st.Mtim.Sec, st.Mtim.Nsec, names[st.Ino], content(path, entry))
+			st.Mtim.Sec, st.Mtim.Nsec, names[id], content(path, entry))
 		return nil
 	})
 }

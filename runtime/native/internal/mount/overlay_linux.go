@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -13,6 +14,7 @@ import (
 // Layers of an overlay, as folders. Upper and Work are on one file system; Work
 // is made anew each time.
 type Layers struct {
+	Name  string   `json:"name"`  // shown as the mount's source; empty = machine
 	Lower []string `json:"lower"` // the uppermost first
 	Upper string   `json:"upper"`
 	Work  string   `json:"work"`
@@ -21,13 +23,17 @@ type Layers struct {
 	UserXattr bool `json:"userXattr,omitempty"`
 }
 
+// fewLayers are as many as can be named in full: fsconfig(2) takes 255 bytes.
+const fewLayers = 8
+
 // Overlay stacks layers into one file system.
 //
 // It is volatile: nothing in it is ever synced, so that it unmounts in no time.
 // A machine's scratch files need not survive a crash of the host.
 //
 // The folders are named to the kernel by descriptor, since it shows the names to
-// everybody inside the machine.
+// everybody inside the machine. Where there are many, the calling thread must
+// have a working directory of its own (CLONE_FS), which becomes the root.
 func Overlay(l Layers) (*os.File, error) {
 	var held []*os.File
 	defer func() {
@@ -35,13 +41,21 @@ func Overlay(l Layers) (*os.File, error) {
 			_ = f.Close()
 		}
 	}()
+	names := "/proc/self/fd/%d"
+	if len(l.Lower) > fewLayers {
+		if err := unix.Chdir("/proc/thread-self/fd"); err != nil {
+			return nil, fmt.Errorf("stack layers: %w", err)
+		}
+		defer func() { _ = unix.Chdir("/") }()
+		names = "%d"
+	}
 	name := func(path string) (string, error) {
 		fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return "", fmt.Errorf("open layer %s: %w", path, err)
 		}
 		held = append(held, os.NewFile(uintptr(fd), path))
-		return fmt.Sprintf("/proc/self/fd/%d", fd), nil
+		return fmt.Sprintf(names, fd), nil
 	}
 
 	var lower []string
@@ -68,7 +82,7 @@ func Overlay(l Layers) (*os.File, error) {
 		{"upperdir", upper},
 		{"workdir", work},
 		{"volatile", ""},
-		{"source", "machine"},
+		{"source", cmp.Or(l.Name, "machine")},
 	}
 	if l.UserXattr {
 		options = append(options, Option{"userxattr", ""})
