@@ -134,3 +134,65 @@ func usage(t *testing.T, d runtime.Driver, ref runtime.Ref) int64 {
 	}
 	return used
 }
+
+// TestMend plays drivers that died in the middle of a snapshot: with the machine
+// standing still, and with a layer on record that was never put in place.
+func TestMend(t *testing.T) {
+	state := t.TempDir()
+	d := nativeDriver(t, state)
+	snapshots := snapshotter(t, d)
+	s := spec(1)
+	makeMachine(t, d, s)
+	shell(t, d, s.Ref, "echo kept > file")
+	announce := func() {
+		path := filepath.Join(state, "native", s.Ref.String(), "machine.json")
+		raw, err := os.ReadFile(path)
+		must(t, err)
+		var r map[string]any
+		must(t, json.Unmarshal(raw, &r))
+		r["layers"] = append([]any{"0099"}, r["layers"].([]any)...)
+		r["last"] = 99
+		raw, err = json.Marshal(r)
+		must(t, err)
+		must(t, os.WriteFile(path, raw, 0o600))
+	}
+
+	announce()
+	freezeByHand(t, s.Ref)
+	must(t, snapshots.Mend(t.Context(), s.Ref))
+	takeAtOnce(t, snapshots, s.Ref, "mended")
+	shell(t, d, s.Ref, "echo lost > file")
+	if _, err := snapshots.Restore(t.Context(), s.Ref, "mended"); err != nil {
+		t.Fatal(err)
+	}
+	if got := shell(t, d, s.Ref, "cat file"); got != "kept\n" {
+		t.Errorf("the snapshot holds %q, want what the machine had written", got)
+	}
+
+	shell(t, d, s.Ref, "echo newer > file")
+	announce()
+	must(t, d.Stop(t.Context(), s.Ref, 0))
+	if _, err := d.Start(t.Context(), s.Ref); err != nil {
+		t.Fatal(err)
+	}
+	if got := shell(t, d, s.Ref, "cat file"); got != "newer\n" {
+		t.Errorf("started with the announced layer, the machine has %q", got)
+	}
+	freezeByHand(t, s.Ref) // and is destroyed like that
+}
+
+// freezeByHand has a machine stand still, as a driver leaves it that is killed.
+func freezeByHand(t *testing.T, ref runtime.Ref) {
+	t.Helper()
+	for pattern, word := range map[string]string{
+		"/sys/fs/cgroup/freezer/itechsmart/%s/freezer.state": "FROZEN",
+		"/sys/fs/cgroup/itechsmart/%s/cgroup.freeze":         "1",
+	} {
+		file := fmt.Sprintf(pattern, ref)
+		if _, err := os.Stat(file); err == nil {
+			must(t, os.WriteFile(file, []byte(word), 0))
+			return
+		}
+	}
+	t.Fatal("the machine has no freezer")
+}
