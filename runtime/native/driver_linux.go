@@ -91,6 +91,7 @@ func (d *Driver) examine() (*host, error) {
 	h.cgroups = findCgroups(h.identity.privileged)
 	h.findDisks()
 	h.noteCgroups()
+	h.noteSnapshots()
 	return h, nil
 }
 
@@ -131,6 +132,21 @@ func (h *host) noteCgroups() {
 	}
 	if !h.identity.privileged {
 		note.Mend = "on a system with cgroup v2 and systemd, start this program with: systemd-run --user --scope -p Delegate=yes"
+	}
+	h.notes = append(h.notes, note)
+}
+
+func (h *host) noteSnapshots() {
+	if h.snapshots() != "" {
+		return
+	}
+	note := runtime.Note{
+		Problem: "There are no snapshots: they take mounts that only root can make.",
+		Mend:    "run as root, or use the docker runtime",
+	}
+	if h.identity.privileged {
+		note.Problem = "There are no snapshots: no cgroup with a freezer can be made."
+		note.Mend = "run outside a container, or use the docker runtime"
 	}
 	h.notes = append(h.notes, note)
 }
