@@ -200,6 +200,7 @@ func (s *Session) openLocked(ctx context.Context) (*tenancy, error) {
 	}
 	feeding, stop := context.WithCancel(context.WithoutCancel(ctx))
 	t := &tenancy{scope: Scope{Tenant: tenant, Client: s.client}, close: opened.Close, stop: stop}
+	t.scope.terminals = newTerminals(feeding, &t.users)
 	opened.Maintain()
 	t.users.Go(func() { feed(feeding, t.scope) })
 	return t, nil

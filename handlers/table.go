@@ -31,6 +31,8 @@ type Scope struct {
 	// caller in the same process: Text then holds the bytes as they are, valid
 	// UTF-8 or not. Executions of a batch call it at the same time.
 	Output func(OutputChunk)
+
+	terminals *terminals // of the connection; nil where nothing outlives a request
 }
 
 // Method is a row of the table.
@@ -70,6 +72,12 @@ func row[P, R any](name, summary, rest, command string, f func(context.Context, 
 	}
 }
 
+// inTurn makes a row's order InTurn: its function must not wait.
+func inTurn(m Method) Method {
+	m.Order = InTurn
+	return m
+}
+
 // Methods is the table, in the order in which documentation lists it.
 func Methods() []Method {
 	return []Method{
@@ -99,6 +107,10 @@ func Methods() []Method {
 		row("vm/writeFile", "Write a file, with missing folders made.", "PUT /vms/{id}/files", "vm cp <path> <id>:<path>", writeFile),
 		row("vm/listFiles", "List a folder.", "GET /vms/{id}/files/list", "vm ls <id> [path]", listFiles),
 		row("vm/deleteFile", "Remove a file, or a folder with all that is in it.", "DELETE /vms/{id}/files", "", deleteFile),
+		row("vm/openTerminal", "Open a shell on a terminal, or follow one that is open.", "", "vm shell <id>", openTerminal),
+		inTurn(row("vm/terminalInput", "Type into a terminal that this connection shows.", "", "", terminalInput)),
+		inTurn(row("vm/terminalResize", "Tell a terminal that its window has changed.", "", "", terminalResize)),
+		row("vm/closeTerminal", "Close a terminal and end all that runs in it.", "", "", closeTerminal),
 		row("vm/templates", "List templates, the built-in ones first.", "GET /templates", "vm template list", templates),
 		row("vm/createTemplate", "Keep a template to make VMs from.", "POST /templates", "vm template create <name>", createTemplate),
 		row("vm/deleteTemplate", "Remove a template; VMs made from it stay.", "DELETE /templates/{name}", "vm template delete <name>", deleteTemplate),

@@ -576,6 +576,55 @@ export interface DeleteFileParams {
   partialResultToken?: number | string;
 }
 
+export interface OpenTerminalParams {
+  /** the VM's id or name, for a new terminal */
+  id?: number | string;
+  /** a terminal that is open, instead of a new one: what it last showed is sent again */
+  terminalId?: string;
+  rows: number;
+  cols: number;
+  /** program; default: bash, or sh where there is none */
+  shell?: string;
+  /** kind of terminal, for TERM; default xterm-256color */
+  term?: string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface OpenTerminalResult {
+  /** good for every process on the same database */
+  terminalId: string;
+}
+
+export interface TerminalInputParams {
+  terminalId: string;
+  data: string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface TerminalResizeParams {
+  terminalId: string;
+  rows: number;
+  cols: number;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface TerminalParams {
+  terminalId: string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
 export interface NoParams {
   /** progress is reported under it */
   workDoneToken?: number | string;
@@ -767,6 +816,19 @@ export interface Changed {
   vm?: VM;
 }
 
+export interface TerminalOutput {
+  terminalId: string;
+  /** characters are whole; what is no UTF-8 is replaced */
+  data: string;
+  /** in the last one: the terminal is closed */
+  exit?: TerminalExit;
+}
+
+export interface TerminalExit {
+  verdict: "exited" | "signaled" | "cancelled" | "outOfMemory" | "diskFull" | "pidsLimit" | "vmStopped" | "lost";
+  exitCode: number;
+}
+
 export interface OutputChunk {
   executionId: number;
   vmId?: number;
@@ -828,6 +890,14 @@ export interface Requests {
   "vm/listFiles": { params: ListFilesParams; result: ListFilesResult };
   /** Remove a file, or a folder with all that is in it. */
   "vm/deleteFile": { params: DeleteFileParams; result: Empty };
+  /** Open a shell on a terminal, or follow one that is open. */
+  "vm/openTerminal": { params: OpenTerminalParams; result: OpenTerminalResult };
+  /** Type into a terminal that this connection shows. */
+  "vm/terminalInput": { params: TerminalInputParams; result: Empty };
+  /** Tell a terminal that its window has changed. */
+  "vm/terminalResize": { params: TerminalResizeParams; result: Empty };
+  /** Close a terminal and end all that runs in it. */
+  "vm/closeTerminal": { params: TerminalParams; result: Empty };
   /** List templates, the built-in ones first. */
   "vm/templates": { params: NoParams; result: TemplatesResult };
   /** Keep a template to make VMs from. */
@@ -848,4 +918,6 @@ export interface Notifications {
   "vm/event": Event;
   /** A VM was created, updated or deleted, by whatever process on the same database. */
   "vm/changed": Changed;
+  /** What an open terminal shows, on the connection that opened or followed it. */
+  "vm/terminalOutput": TerminalOutput;
 }

@@ -18,6 +18,7 @@ var notifications = []struct {
 }{
 	{"vm/event", "A security event, as it happens.", reflect.TypeFor[handlers.Event]()},
 	{"vm/changed", "A VM was created, updated or deleted, by whatever process on the same database.", reflect.TypeFor[handlers.Changed]()},
+	{"vm/terminalOutput", "What an open terminal shows, on the connection that opened or followed it.", reflect.TypeFor[handlers.TerminalOutput]()},
 	{"$/progress", "With a partialResultToken: output as it comes, as the value.", reflect.TypeFor[handlers.OutputChunk]()},
 }
 

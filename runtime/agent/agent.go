@@ -45,6 +45,11 @@ type Run struct {
 	// follows it; with OpenStdin, Input continues it.
 	Stdin     []byte `json:"stdin,omitempty"`
 	OpenStdin bool   `json:"openStdin,omitempty"`
+	// Terminal gives the program a terminal of that size for its three streams,
+	// with OpenStdin. All output is Stdout then, of which no record is kept but
+	// the last that was on the screen, for those who follow later; the end of
+	// standard input hangs up.
+	Terminal *Window `json:"terminal,omitempty"`
 	// Timeout for build and program together; 0 = none.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Detach leaves children of the program alone when it has ended.

@@ -44,6 +44,9 @@ func (w *world) Start(p guest.Program) (guest.Process, error) {
 	if p.Errand {
 		return startFamily(w, p, errand, p.Argv[2:])
 	}
+	if p.Terminal != nil && p.Argv[0] == "sh" {
+		return startFamily(w, p, interactive, nil)
+	}
 	main, args, err := w.lookup(p)
 	if err != nil {
 		return nil, err

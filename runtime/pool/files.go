@@ -88,9 +88,13 @@ const usedEvery = 10 * time.Second
 
 // used notes that a VM is in use, so that it is not stopped as idle.
 func (p *Pool) used(ctx context.Context, vm db.VirtualMachine) {
-	if now().Sub(vm.LastUsedAt) < usedEvery {
-		return
+	if now().Sub(vm.LastUsedAt) >= usedEvery {
+		p.inUse(ctx, vm)
 	}
+}
+
+// inUse is used, whatever was noted last.
+func (p *Pool) inUse(ctx context.Context, vm db.VirtualMachine) {
 	_, err := p.store.UpdateVM(ctx, vm.ID, []db.Status{db.Running}, func(vm *db.VirtualMachine) error {
 		vm.LastUsedAt = now()
 		return nil

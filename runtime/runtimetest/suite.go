@@ -80,6 +80,11 @@ var cases = []struct {
 	{"copyLarge", testCopyLarge},
 	{"copyCancelled", testCopyCancelled},
 
+	// Terminals.
+	{"terminal", testTerminal},
+	{"terminalKeys", testTerminalKeys},
+	{"terminalAgain", testTerminalAgain},
+
 	// Runs and those who follow them.
 	{"twoClients", testTwoClients},
 	{"clientDies", testClientDies},

@@ -111,7 +111,7 @@ func (c *client) dispatch(f wire.Frame) error {
 		c.guest.handlers.Go(func() { c.follow(fo, f) })
 	case wire.Input:
 		c.guest.handlers.Go(func() { c.serve(f) })
-	case wire.Start, wire.Signal, wire.Kill, wire.Forget, wire.Runs, wire.Stats, wire.Sessions, wire.CloseSession:
+	case wire.Start, wire.Signal, wire.Kill, wire.Forget, wire.Resize, wire.Runs, wire.Stats, wire.Sessions, wire.CloseSession:
 		c.slots <- struct{}{}
 		c.guest.handlers.Go(func() {
 			defer func() { <-c.slots }()
@@ -234,6 +234,8 @@ func (c *client) handle(request wire.Frame) (any, error) {
 			return nil, invalid("there is no signal %q", order.Signal)
 		}
 		return nil, r.signal(number)
+	case wire.Resize:
+		return nil, r.resize(agent.Window{Rows: order.Rows, Cols: order.Cols})
 	default: // wire.Kill
 		r.kill(agent.Verdict(order.Verdict))
 		return nil, nil

@@ -40,6 +40,7 @@ type command struct {
 	Dir      string   `json:"dir"`
 	User     *user    `json:"user,omitempty"` // nil = as the supervisor
 	FileSize int64    `json:"fileSize,omitempty"`
+	Terminal bool     `json:"terminal,omitempty"` // the streams are one, to be its controlling terminal
 }
 
 // report is what a supervisor tells.

@@ -156,6 +156,9 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 	case spec.Timeout < 0 || spec.FileSize < 0 || spec.WatchMemory < 0:
 		return nil, invalid("a limit is negative")
 	}
+	if err := checkTerminal(spec); err != nil {
+		return nil, err
+	}
 	if spec.Session != nil {
 		if err := checkSession(spec); err != nil {
 			return nil, err
@@ -184,6 +187,7 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 		Files:       files,
 		Scratch:     spec.Scratch,
 		Errand:      len(spec.Errand) > 0,
+		Terminal:    spec.Terminal,
 		Root:        spec.User == "root",
 		FileSize:    spec.FileSize,
 		WatchMemory: spec.WatchMemory,

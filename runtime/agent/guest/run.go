@@ -50,6 +50,9 @@ func newRun(spec agent.Run, programs []Program) *run {
 	for i := range r.out {
 		r.out[i] = newRecord(spec.RecordBytes, liveSpan)
 	}
+	if spec.Terminal != nil {
+		r.out[0] = newRecord(0, scrollback)
+	}
 	r.result = agent.Result{ID: spec.ID, Verdict: agent.Running, Phase: "run", StartedAt: r.started.UTC()}
 	if len(spec.Build) > 0 {
 		r.result.Phase = "build"

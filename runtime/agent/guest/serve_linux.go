@@ -83,7 +83,7 @@ const lastWords = time.Second
 // gives the clients a moment to hear of it. New runs are refused.
 func (g *Guest) Terminate(grace time.Duration) {
 	for _, r := range g.shut() {
-		_ = r.signal(int(unix.SIGTERM)) // one that has ended needs none
+		r.askToEnd()
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -95,4 +95,14 @@ func (g *Guest) Terminate(grace time.Duration) {
 		<-ended
 	}
 	within(lastWords, g.handlers.idle())
+}
+
+// askToEnd sends what a program ends by, if it likes. A shell on a terminal heeds
+// no SIGTERM, but a line that is hung up.
+func (r *run) askToEnd() {
+	sign := unix.SIGTERM
+	if r.spec.Terminal != nil {
+		sign = unix.SIGHUP
+	}
+	_ = r.signal(int(sign)) // one that has ended needs none
 }

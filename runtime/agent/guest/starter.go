@@ -52,6 +52,9 @@ type Program struct {
 	Scratch  string       // absolute; made when missing; "" = none
 	Root     bool         // as the machine's root instead of its ordinary user
 	FileSize int64        // as agent.Run.FileSize
+	// Terminal, if any, takes the place of the three streams: Stdin and Stdout
+	// are its other end, and the Process has a Resize(agent.Window) error.
+	Terminal *agent.Window
 	// Errand: Argv is of the agent's own program, see package errand.
 	Errand bool
 	// WatchMemory as agent.Run.WatchMemory.

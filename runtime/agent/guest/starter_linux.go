@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/itechsmart/vm/runtime/agent"
 )
 
 // spares is how many idle supervisors are kept: one for the next run, and the
@@ -78,10 +80,13 @@ func (m *machine) Start(p Program) (Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &command{Path: path, Argv: p.Argv, Env: p.Env, Dir: p.Dir, User: u, FileSize: p.FileSize}
+	c := &command{Path: path, Argv: p.Argv, Env: p.Env, Dir: p.Dir, User: u, FileSize: p.FileSize, Terminal: p.Terminal != nil}
 	proc := &process{
 		machine: m, watchMemory: p.WatchMemory, before: m.counters(),
 		signalled: make(chan struct{}, 1), left: make(chan struct{}),
+	}
+	if proc.pipes, err = m.streams(u, p.Terminal); err != nil {
+		return nil, err
 	}
 	if err := m.start(proc, c); err != nil {
 		return nil, explain(p.Argv[0], err)
@@ -108,15 +113,20 @@ func (m *machine) Discard(folder string, root bool) {
 	_ = m.as(u, func() error { return os.RemoveAll(folder) })
 }
 
+// streams are a program's streams.
+func (m *machine) streams(u *user, terminal *agent.Window) (*pipes, error) {
+	if terminal != nil {
+		return m.openTerminal(u, *terminal)
+	}
+	return newPipes(u)
+}
+
 // start gives the command to a supervisor; one that has died while it was idle
 // is replaced.
 func (m *machine) start(p *process, c *command) error {
-	pipes, err := newPipes(c.User)
-	if err != nil {
-		return err
-	}
+	pipes := p.pipes
 	defer pipes.closeTheirs()
-	p.pipes = pipes
+	var err error
 	for try := 0; ; try++ {
 		if p.worker, err = m.hire(); err != nil {
 			break

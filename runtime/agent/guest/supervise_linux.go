@@ -168,7 +168,7 @@ func (s *supervisor) fork(c *command, fds []int) (int, error) {
 		s.oom.restore()
 		s.usage.Retire = !unlimit()
 	}()
-	sys := &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL}
+	sys := &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL, Setctty: c.Terminal}
 	if c.User != nil {
 		sys.Credential = c.User.credential()
 	}

@@ -27,6 +27,7 @@ var subcommands = map[string]func(args []string) error{
 	"read":       read,           // FILE
 	"write":      write,          // FILE MIB
 	"remove":     remove,         // FILE
+	"terminal":   terminal,       // its size, at the start and when it changes, and lines of input; ends with the line "quit"
 	"trap":       trap,           // DIR: makes in it what a reader of files may fall for
 	"tree":       tree,           // FOLDER: makes one of all kinds of files in it
 	"spoil":      spoil,          // FOLDER: changes everything that tree made

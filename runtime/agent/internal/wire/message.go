@@ -17,6 +17,8 @@ type Order struct {
 	Signal  string `json:"signal,omitempty"`  // of Signal, such as SIGINT
 	Verdict string `json:"verdict,omitempty"` // of Kill
 	EOF     bool   `json:"eof,omitempty"`     // of Input
+	Rows    uint16 `json:"rows,omitempty"`    // of Resize
+	Cols    uint16 `json:"cols,omitempty"`    // of Resize
 	Data    []byte `json:"data,omitempty"`    // of Input
 }
 

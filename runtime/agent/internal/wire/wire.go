@@ -30,6 +30,7 @@ import (
 //	Signal    → guest message Order
 //	Kill      → guest message Order
 //	Forget    → guest message Order
+//	Resize    → guest message Order
 //	Runs      → guest none
 //	Stats     → guest none
 //	Sessions  → guest none
@@ -65,6 +66,7 @@ const (
 	Failure
 	Sessions
 	CloseSession
+	Resize
 )
 
 // Kind of a frame.
