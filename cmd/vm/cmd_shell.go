@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -56,6 +58,7 @@ type shell struct {
 	*terminal
 	scope handlers.Scope
 	id    string
+	again bool // it was open before
 }
 
 // shell opens a terminal, or finds one that is open.
@@ -64,7 +67,7 @@ func (t *terminal) shell(ctx context.Context, args []string, open, program strin
 	if err != nil {
 		return nil, err
 	}
-	s := &shell{t, scope, open}
+	s := &shell{terminal: t, scope: scope, id: open, again: open != ""}
 	if open != "" {
 		return s, s.resize(ctx)
 	}
@@ -159,12 +162,24 @@ func (s *shell) ended(r agent.Result) error {
 // leaveKey is Ctrl-].
 const leaveKey = 0x1d
 
+// What a terminal has shown is shown again to who comes back to it, with the
+// questions of programs that have long had their answers: those of this terminal
+// are not typed again while it is replayed. They are reports of position, of
+// attributes and of modes, as ECMA-48 and xterm's control sequences have them.
+var answers = regexp.MustCompile(`\x1b\[[?>=]?[0-9;]*(R|c|n|\$y)`)
+
+// replaySpan is how long that may take.
+const replaySpan = time.Second
+
 // pass types into the VM's terminal what is typed into this one.
 func (s *shell) pass(ctx context.Context, leave context.CancelCauseFunc) {
 	keys := make([]byte, 4<<10)
-	for {
+	for began := time.Now(); ; {
 		n, err := s.stdin.Read(keys)
 		typed, left := untilLeaving(keys[:n])
+		if s.again && time.Since(began) < replaySpan {
+			typed = answers.ReplaceAll(typed, nil)
+		}
 		if len(typed) > 0 && s.scope.TerminalInput(ctx, s.id, typed) != nil {
 			return // it has ended, and where it is followed that is known
 		}
