@@ -30,7 +30,7 @@ func run(ctx context.Context, samples int, out string) error {
 	defer p.close()
 	var tables []table
 	for _, suite := range []func(context.Context, *places, int) (table, error){
-		executeTrue, executePython, createAndDelete, startServer,
+		executeTrue, executePython, createAndDelete, batchOfTen, startServer,
 	} {
 		t, err := suite(ctx, p, samples)
 		if err != nil {

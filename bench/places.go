@@ -63,7 +63,7 @@ func openPlaces(ctx context.Context) (*places, error) {
 func (p *places) open(ctx context.Context, name, runtime, database string, number int) (*place, error) {
 	s := &place{name: name, state: filepath.Join(p.root, fmt.Sprint(number)), env: []string{"DOCKER_HOST=" + p.host}}
 	s.config = filepath.Join(s.state, "config.yaml")
-	config := fmt.Sprintf("runtime: %s\nuser: bench%d\ndatabase: %q\n", runtime, number, database)
+	config := fmt.Sprintf("runtime: %s\nuser: bench%d\ndatabase: %q\nlimits: {vmsPerUser: 20}\n", runtime, number, database)
 	if runtime == "docker" {
 		config += fmt.Sprintf("languages:\n  bash: {image: %q}\n  python: {image: %q}\n", p.image, p.image)
 	}
