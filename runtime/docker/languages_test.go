@@ -19,7 +19,7 @@ func TestLanguages(t *testing.T) {
 		t.Skip("ITECHSMART_TEST_IMAGE is not set; make test sets it")
 	}
 	langtest.In(t, driver, runtime.Spec{
-		Ref:     runtime.Ref{Instance: "languages", VM: 1},
+		Ref:     runtime.Ref{Instance: "languages", VM: int64(os.Getpid())},
 		Name:    "languages",
 		Image:   image,
 		Limits:  runtime.Limits{CPU: 2, MemoryMiB: 2048, DiskMiB: 2048, Pids: 512},

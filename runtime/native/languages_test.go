@@ -3,6 +3,7 @@
 package native_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/itechsmart/vm/runtime"
@@ -18,7 +19,7 @@ func TestLanguages(t *testing.T) {
 		newDriver(t) // skips or fails as everywhere
 	}
 	langtest.In(t, driver, runtime.Spec{
-		Ref:     runtime.Ref{Instance: "languages", VM: 1},
+		Ref:     runtime.Ref{Instance: "languages", VM: int64(os.Getpid())},
 		Name:    "languages",
 		Limits:  runtime.Limits{CPU: 2, MemoryMiB: 2048, DiskMiB: 2048, Pids: 512},
 		Network: runtime.Network{Mode: runtime.NetworkNone},
