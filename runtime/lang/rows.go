@@ -27,6 +27,8 @@ func rows() []Language {
 			Prepare:  markModule,
 			Image:    "node:%s-slim", DefaultVersion: "22",
 			VersionCommand: []string{"node", "--version"}, Package: "nodejs",
+			Session: []string{"node", "--expose-internals", "{dir}/vm-session.cjs"},
+			Kernel:  []Support{support("vm-session.cjs")},
 		},
 		{
 			ID: "typescript", Name: "TypeScript", Aliases: []string{"ts"},
@@ -35,7 +37,9 @@ func rows() []Language {
 			Build:    []string{"node", "{dir}/vm-build.cjs", "{file}", "{dir}/out"},
 			Run:      []string{"node", "--enable-source-maps", "{dir}/out/{name}.js"},
 			Env:      []string{"NODE_PATH=.:node_modules"},
-			Support:  []Support{support("vm-build.cjs")},
+			Support:  []Support{support("vm-build.cjs"), support("vm-typescript.cjs")},
+			Session:  []string{"node", "--expose-internals", "{dir}/vm-session.cjs", "./vm-typescript.cjs"},
+			Kernel:   []Support{support("vm-session.cjs"), support("vm-typescript.cjs")},
 			Image:    "node:%s-slim", DefaultVersion: "22",
 			VersionCommand: []string{"node", "--version"}, Package: "node-typescript",
 		},
@@ -97,6 +101,8 @@ func rows() []Language {
 			Support:  []Support{support("vm-live.rb")},
 			Image:    "ruby:%s-slim", DefaultVersion: "3.4", Versioned: "ruby%s",
 			VersionCommand: []string{"ruby", "--version"}, Package: "ruby",
+			Session: []string{"ruby", "-EUTF-8", "-I.", "{dir}/vm-session.rb"},
+			Kernel:  []Support{support("vm-session.rb")},
 		},
 		{
 			ID: "php", Name: "PHP",
@@ -123,6 +129,8 @@ func rows() []Language {
 			Run:      []string{"bash", "{file}"},
 			Image:    "bash:%s", DefaultVersion: "5.2",
 			VersionCommand: []string{"bash", "--version"}, Package: "bash",
+			Session: []string{"bash", "{dir}/vm-session.sh"},
+			Kernel:  []Support{support("vm-session.sh")},
 		},
 		{
 			ID: "lua", Name: "Lua",

@@ -14,6 +14,7 @@ import (
 // phrases is what the test of sessions says in a language.
 type phrases struct {
 	set   string // sets x to 41 and defines a function f that adds 1
+	is    string // the value of that
 	use   string // its value, or what it prints, is f(x)
 	value string // how the language shows that, "" when it has no values
 	fail  string // prints before, and fails on its third line
@@ -30,6 +31,34 @@ var sessionPhrases = map[string]phrases{
 		loop: "print('ready')\nwhile True: pass",
 		read: "print(input())\ntry:\n    input()\nexcept EOFError:\n    print('end')",
 		die:  "import os\nos._exit(7)",
+	},
+	"javascript": {
+		set: "const x = 41\nfunction f(n) { return n + 1 }\n", use: "f(x)", value: "42",
+		fail: "console.log('before')\n\nthrow new Error('boom')", line: "Lesson.js:3",
+		loop: "console.log('ready'); while (true);",
+		read: "const lines = require('fs').readFileSync(0, 'utf8').split('\\n')\nconsole.log(lines[0])\nif (lines.length == 2) console.log('end')",
+		die:  "process.exit(7)",
+	},
+	"typescript": {
+		set: "interface N {\n  n: number\n}\nconst x: number = 41\nfunction f(n: number): number { return n + 1 }\n", use: "f(x)", value: "42",
+		fail: "console.log('before')\ntype T = string\nthrow new Error('boom' as T)", line: "Lesson.ts:3",
+		loop: "console.log('ready'); while (true);",
+		read: "import { readFileSync } from 'fs'\nconst lines = readFileSync(0, 'utf8').split('\\n')\nconsole.log(lines[0])\nif (lines.length == 2) console.log('end')",
+		die:  "process.exit(7)",
+	},
+	"bash": {
+		set: "x=41\nf() { echo $(($1 + 1)); }\n", use: "f $x",
+		fail: "echo before\n\nboom; return 1", line: "line 3",
+		loop: "echo ready; while :; do :; done",
+		read: "read -r line; echo \"$line\"; read -r line || echo end",
+		die:  "exit 7",
+	},
+	"ruby": {
+		set: "x = 41\ndef f(n)\n  n + 1\nend\n", is: ":f", use: "f(x)", value: "42",
+		fail: "puts 'before'\n\nraise 'boom'", line: "Lesson.rb:3",
+		loop: "puts 'ready'; loop {}",
+		read: "puts $stdin.gets; puts 'end' if $stdin.gets.nil?",
+		die:  "exit!(7)",
 	},
 }
 
@@ -89,7 +118,7 @@ func runSession(t *testing.T, client *agent.Client, l lang.Language, host, must 
 		}
 		t.Skipf("%v; %s", missing, runtime.Hint(missing))
 	}
-	if first.ExitCode != 0 || first.Note != "" || first.Value != "" {
+	if first.Verdict != agent.Exited || first.ExitCode != 0 || first.Note != "" || first.Value != p.is {
 		t.Fatalf("the first: %+v\n%s", first, first.Stderr.Head)
 	}
 	c.expect("a", p, "in the next execution")

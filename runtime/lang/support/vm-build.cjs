@@ -6,6 +6,7 @@
 const fs = require('fs');
 const path = require('path');
 const vmModule = require('module');
+const { findCompiler } = require('./vm-typescript.cjs');
 
 const [file, outDir] = process.argv.slice(2);
 const code = fs.readFileSync(file, 'utf8');
@@ -17,15 +18,6 @@ function emit(js, isModule) {
   fs.mkdirSync(outDir, { recursive: true });
   fs.writeFileSync(path.join(outDir, 'package.json'), JSON.stringify({ type: isModule ? 'module' : 'commonjs' }));
   fs.writeFileSync(path.join(outDir, name + '.js'), js);
-}
-
-// findCompiler returns the typescript library that belongs to the tsc on PATH.
-function findCompiler() {
-  const folders = (process.env.PATH || '').split(path.delimiter);
-  const tsc = folders.map((f) => path.join(f, 'tsc')).find((f) => fs.existsSync(f));
-  if (!tsc) return undefined;
-  const lib = path.join(path.dirname(fs.realpathSync(tsc)), '..', 'lib', 'typescript.js');
-  return fs.existsSync(lib) ? require(lib) : undefined;
 }
 
 function transpile(ts) {

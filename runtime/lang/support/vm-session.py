@@ -210,11 +210,17 @@ def exit_code(code):
 def show_error():
     """Prints the error as Python does, without this file's own frames."""
     kind, error, trace = sys.exc_info()
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
+    told = traceback.TracebackException(kind, error, trace)
+    part = told
+    while part is not None:
+        part.stack[:] = [frame for frame in part.stack if frame.filename != __file__]
+        part = part.__cause__ or part.__context__
+    lines = list(told.format())
+    if not told.stack and lines[0].startswith("Traceback"):
+        del lines[0]
     try:
         sys.stdout.flush()
-        traceback.print_exception(kind, error, trace)
+        sys.stderr.write("".join(lines))
     except Exception:
         os.write(2, ("%s\n" % kind.__name__).encode())
 
