@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/itechsmart/vm/runtime/agent/internal/tunnel"
 	"github.com/itechsmart/vm/runtime/agent/internal/wire"
 )
 
@@ -38,13 +39,15 @@ const greetTimeout = 10 * time.Second
 // called from several goroutines at once. Every method fails with ErrClosed when
 // the stream breaks, and with ctx's error when ctx ends first.
 type Client struct {
-	conn *wire.Conn
-	done chan struct{}
+	conn    *wire.Conn
+	tunnels *tunnel.Set
+	done    chan struct{}
 
 	mu    sync.Mutex // guards what follows
 	calls map[uint32]*call
 	last  uint32 // channel used last
 	err   error  // why the stream ended; set before done closes
+	dial  DialFunc
 }
 
 // NewClient greets the guest at the other end of stream and takes the stream
@@ -56,6 +59,7 @@ func NewClient(stream io.ReadWriteCloser) (*Client, error) {
 		done:  make(chan struct{}),
 		calls: make(map[uint32]*call),
 	}
+	c.tunnels = tunnel.NewSet(c.conn, maxTunnels)
 	late := time.AfterFunc(greetTimeout, func() { stream.Close() })
 	err := c.greet()
 	if !late.Stop() && err == nil {
@@ -111,6 +115,7 @@ func (c *Client) fail(err error) {
 	}
 	c.err = err
 	c.conn.Close()
+	c.tunnels.Close()
 	close(c.done)
 }
 
@@ -130,6 +135,12 @@ func (c *Client) read() {
 }
 
 func (c *Client) dispatch(f wire.Frame) error {
+	switch f.Kind {
+	case wire.Dial:
+		return c.connect(f)
+	case wire.Data, wire.Grant, wire.Shut, wire.HangUp:
+		return c.tunnels.Deliver(f)
+	}
 	c.mu.Lock()
 	call := c.calls[f.Channel]
 	if f.Kind == wire.Reply || f.Kind == wire.Failure {

@@ -174,3 +174,60 @@ func TestLateReply(t *testing.T) {
 		t.Errorf("got %+v, %v", s, err)
 	}
 }
+
+// A guest may ask for connections only of a client that offered them.
+func TestDialWithoutOffer(t *testing.T) {
+	c, err := NewClient(script(t, func(conn *wire.Conn) {
+		greet(conn)
+		_ = conn.Send(wire.Dial, 1, wire.Target{Host: "example.com", Port: 443})
+		_, _ = conn.Read()
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-c.Done()
+	if _, err := c.Runs(t.Context()); !errors.Is(err, wire.ErrProtocol) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What a guest opens beyond what it may have open is left unanswered, and the
+// connection lives on.
+func TestTooManyDials(t *testing.T) {
+	asked := make(chan struct{}, 2*maxTunnels)
+	release := make(chan struct{})
+	c, err := NewClient(script(t, func(conn *wire.Conn) {
+		greet(conn)
+		if f, err := conn.Read(); err != nil || f.Kind != wire.Offer {
+			t.Errorf("%+v, %v", f, err)
+		}
+		for n := range uint32(maxTunnels + 5) {
+			_ = conn.Send(wire.Dial, n, wire.Target{Host: "example.com", Port: 443})
+		}
+		for range maxTunnels {
+			<-asked
+		}
+		close(release)
+		for range maxTunnels {
+			if f, err := conn.Read(); err != nil || f.Kind != wire.Dialled {
+				t.Errorf("%+v, %v", f, err)
+			}
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	err = c.OfferDial(func(context.Context, string, int) (net.Conn, error) {
+		asked <- struct{}{}
+		<-release
+		return nil, errors.New("nothing is there")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-c.Done()
+	if len(asked) != 0 {
+		t.Errorf("%d more were asked for", len(asked))
+	}
+}

@@ -7,6 +7,10 @@ import "time"
 // takes some ten; runs beyond the second at one time have one more each.
 const OwnPids = 40
 
+// ProxyAddress is where a machine with an allowlist has its proxy, unless there
+// is a reason for another place.
+const ProxyAddress = "127.0.0.1:3128"
+
 // Config of a guest. Drivers write it as JSON.
 type Config struct {
 	// Env is the environment of every run, as KEY=VALUE. HOME, USER and PATH
@@ -36,6 +40,13 @@ type Config struct {
 	// second and kills the largest run. 0 = not watched.
 	WatchMemory int64 `json:"watchMemory,omitempty"`
 	WatchPids   int   `json:"watchPids,omitempty"`
+
+	// Proxy is where the guest listens, inside the machine, for programs that want
+	// to reach hosts: a loopback address such as 127.0.0.1:3128, or with port 0
+	// for any. It connects them through a client that offered to (see
+	// agent.Client.OfferDial), and every run's environment names it as the proxy.
+	// Empty = no proxy.
+	Proxy string `json:"proxy,omitempty"`
 
 	// StopGrace is how long programs have to heed SIGTERM when the guest is told
 	// to end. 0 = 10 s.

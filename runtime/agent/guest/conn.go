@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/itechsmart/vm/runtime/agent"
+	"github.com/itechsmart/vm/runtime/agent/internal/tunnel"
 	"github.com/itechsmart/vm/runtime/agent/internal/wire"
 )
 
@@ -26,6 +27,8 @@ type client struct {
 	conn  *wire.Conn
 	slots chan struct{} // one for each short request under way
 
+	tunnels *tunnel.Set // that go out through the client
+
 	mu        sync.Mutex // guards followers
 	followers map[uint32]*follower
 }
@@ -39,6 +42,7 @@ func (g *Guest) ServeConn(ctx context.Context, stream io.ReadWriteCloser) error 
 		slots:     make(chan struct{}, maxRequests),
 		followers: make(map[uint32]*follower),
 	}
+	c.tunnels = tunnel.NewSet(c.conn, wire.MaxTunnels)
 	defer context.AfterFunc(ctx, func() { stream.Close() })()
 	defer c.hangUp()
 	if err := c.greet(); err != nil {
@@ -79,9 +83,11 @@ func (c *client) greet() error {
 	return nil
 }
 
-// hangUp ends what the client followed, once its stream is over.
+// hangUp ends what the client followed and carried, once its stream is over.
 func (c *client) hangUp() {
 	c.conn.Close()
+	c.guest.exits.remove(c)
+	c.tunnels.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range c.followers {
@@ -109,6 +115,10 @@ func (c *client) dispatch(f wire.Frame) error {
 			return err
 		}
 		c.guest.handlers.Go(func() { c.follow(fo, f) })
+	case wire.Offer:
+		c.guest.exits.add(c)
+	case wire.Dialled, wire.Data, wire.Grant, wire.Shut, wire.HangUp:
+		return c.tunnels.Deliver(f)
 	case wire.Input:
 		c.guest.handlers.Go(func() { c.serve(f) })
 	case wire.Start, wire.Signal, wire.Kill, wire.Forget, wire.Resize, wire.Runs, wire.Stats, wire.Sessions, wire.CloseSession:

@@ -25,14 +25,15 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// environment is what every run starts from.
-func (c Config) environment() []string {
+// environment is what every run starts from; added goes below what the
+// configuration says.
+func (c Config) environment(added []string) []string {
 	env := []string{"PATH=" + defaultPath, "LANG=C.UTF-8"}
 	if c.InheritEnv {
 		env = mergeEnv(env, os.Environ())
 	}
 	env = mergeEnv(env, []string{"HOME=" + c.Home, "USER=vm", "LOGNAME=vm"})
-	return mergeEnv(env, c.Env)
+	return mergeEnv(mergeEnv(env, added), c.Env)
 }
 
 // mergeEnv returns base with the variables of more in place of its own; the last

@@ -32,6 +32,10 @@ type Guest struct {
 	started time.Time
 
 	sessions sessions
+
+	exits *exits // ways out of the machine
+	proxy *proxy // nil without Config.Proxy
+
 	handlers group          // requests under way
 	lives    sync.WaitGroup // runs; none is added once closed is set
 
@@ -45,20 +49,30 @@ type Guest struct {
 // it is in, so that any program may have several. Close ends it.
 func New(config Config) (*Guest, error) {
 	config = config.withDefaults()
-	starter := config.Starter
-	if starter == nil {
+	g := &Guest{
+		config:  config,
+		starter: config.Starter,
+		started: time.Now(),
+		runs:    make(map[string]*run),
+		exits:   newExits(),
+	}
+	var proxyEnv []string
+	if config.Proxy != "" {
 		var err error
-		if starter, err = newStarter(config); err != nil {
+		if g.proxy, err = listenProxy(config.Proxy, g.exits); err != nil {
+			return nil, fmt.Errorf("guest: %w", err)
+		}
+		proxyEnv = g.proxy.environment()
+	}
+	g.env = config.environment(proxyEnv)
+	if g.starter == nil {
+		var err error
+		if g.starter, err = newStarter(config); err != nil {
+			g.proxy.close()
 			return nil, fmt.Errorf("guest: %w", err)
 		}
 	}
-	return &Guest{
-		config:  config,
-		env:     config.environment(),
-		starter: starter,
-		started: time.Now(),
-		runs:    make(map[string]*run),
-	}, nil
+	return g, nil
 }
 
 // Close kills every run, and what runs left alive, waits for their ends, and
@@ -69,6 +83,7 @@ func (g *Guest) Close() error {
 	g.killAll()
 	g.lives.Wait()
 	<-g.handlers.idle()
+	g.proxy.close()
 	return g.starter.Close()
 }
 

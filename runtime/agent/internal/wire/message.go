@@ -25,6 +25,18 @@ type Order struct {
 // Bulk implements Bulky.
 func (o *Order) Bulk() []*[]byte { return []*[]byte{&o.Data} }
 
+// Target is what a program in the machine wants to be connected to.
+type Target struct {
+	Host string `json:"host"`
+	Port int    `json:"port"`
+}
+
+// DialAnswer tells how a connection was made, or why not.
+type DialAnswer struct {
+	Failure string `json:"failure,omitempty"` // one line for a person; empty = connected
+	Refused bool   `json:"refused,omitempty"` // by policy: trying again does not help
+}
+
 // Refusal is why a request failed.
 type Refusal struct {
 	Code    Code   `json:"code"`

@@ -44,6 +44,21 @@ import (
 //	                  []agent.SessionState or null
 //	Failure   → host  message Refusal
 //
+// A client may offer to connect to hosts for the machine, which has no network
+// of its own. The guest then opens tunnels; it numbers them, apart from the
+// channels above. Either end may hang up at any time; frames for a tunnel that
+// one end has given up are on their way still and are dropped.
+//
+//	Offer     → guest none, channel 0: the client connects for this machine
+//	Dial      → host  message Target: open a tunnel to it
+//	Dialled   → guest message DialAnswer
+//	Data      both    bytes of the tunnel
+//	Grant     both    uint32: so much more of it may come
+//	Shut      both    none: no more Data comes from this end
+//	HangUp    both    none: the tunnel is over
+//
+// Data is sent only against credit, as output is, of TunnelWindow at first.
+//
 // Output is sent only against credit, which starts at Window for each followed
 // run; a frame costs Cost of its payload.
 const (
@@ -67,6 +82,13 @@ const (
 	Sessions
 	CloseSession
 	Resize
+	Offer
+	Dial
+	Dialled
+	Data
+	Grant
+	Shut
+	HangUp
 )
 
 // Kind of a frame.
@@ -75,10 +97,14 @@ type Kind uint8
 const (
 	// HeaderSize of every frame in bytes.
 	HeaderSize = 9
-	// MaxData is the largest payload of an output frame.
+	// MaxData is the largest payload of an output frame and of a Data frame.
 	MaxData = 64 << 10
 	// Window is the credit that a followed run starts with.
 	Window = 256 << 10
+	// TunnelWindow is the credit that each way of a tunnel starts with.
+	TunnelWindow = 64 << 10
+	// MaxTunnels is how many tunnels a guest has open at once through a client.
+	MaxTunnels = 128
 	// MaxToGuest bounds a frame that a guest takes: the code and files of one
 	// run, which an editor sends in at most 64 MiB.
 	MaxToGuest = 72 << 20
@@ -131,7 +157,7 @@ func (c *Conn) Read() (Frame, error) {
 	f := Frame{Kind: Kind(header[4]), Channel: binary.BigEndian.Uint32(header[5:])}
 	size := int64(binary.BigEndian.Uint32(header[:]))
 	limit := int64(c.limit)
-	if f.Kind == Stdout || f.Kind == Stderr {
+	if f.Kind == Stdout || f.Kind == Stderr || f.Kind == Data {
 		limit = MaxData
 	}
 	if size > limit {
@@ -188,13 +214,19 @@ func (c *Conn) Send(kind Kind, channel uint32, v any) error {
 }
 
 // SendCredit grants n more bytes of output on a channel.
-func (c *Conn) SendCredit(channel uint32, n int) error {
+func (c *Conn) SendCredit(channel uint32, n int) error { return c.sendNumber(Credit, channel, n) }
+
+// SendGrant grants n more bytes of data on a tunnel.
+func (c *Conn) SendGrant(tunnel uint32, n int) error { return c.sendNumber(Grant, tunnel, n) }
+
+func (c *Conn) sendNumber(kind Kind, channel uint32, n int) error {
 	frame := make([]byte, HeaderSize+4)
 	binary.BigEndian.PutUint32(frame[HeaderSize:], uint32(n))
-	return c.Write(Credit, channel, frame)
+	return c.Write(kind, channel, frame)
 }
 
-// ParseCredit reads the payload of a Credit frame. It is never above Window.
+// ParseCredit reads the payload of a Credit or Grant frame. It is never above
+// Window.
 func ParseCredit(p []byte) (int, error) {
 	if len(p) != 4 {
 		return 0, fmt.Errorf("%w: credit of %d bytes", ErrProtocol, len(p))
