@@ -57,15 +57,18 @@ type NetworkMode string
 
 // Network modes.
 const (
-	NetworkNone      NetworkMode = "none"      // loopback alone: no route, no name resolution
-	NetworkAllowlist NetworkMode = "allowlist" // the domains listed, through a proxy
-	NetworkFull      NetworkMode = "full"      // whatever the host reaches
+	NetworkNone NetworkMode = "none" // loopback alone: no route, no name resolution
+	// NetworkAllowlist is as NetworkNone, but that the guest in the machine offers
+	// a proxy to its programs, which goes out through clients of the agent (see
+	// agent.Client.OfferDial). What is let through is theirs to decide.
+	NetworkAllowlist NetworkMode = "allowlist"
+	NetworkFull      NetworkMode = "full" // whatever the host reaches
 )
 
 // Network policy of one machine.
 type Network struct {
 	Mode  NetworkMode `json:"mode"`
-	Allow []string    `json:"allow,omitempty"` // domains, with NetworkAllowlist
+	Allow []string    `json:"allow,omitempty" doc:"with allowlist: domains (example.com), all below one (*.example.com) or IP addresses, each with :port where it is neither 80 nor 443"`
 }
 
 // Strength says how hard a limit is held.

@@ -73,6 +73,9 @@ func containerConfig(spec runtime.Spec, held runtime.Enforcement, e engine, now 
 	for key, value := range spec.Env {
 		config.Env = append(config.Env, key+"="+value)
 	}
+	if spec.Network.Mode == runtime.NetworkAllowlist {
+		config.Proxy = guest.ProxyAddress
+	}
 	// On btrfs statfs(2) tells the free space of all containers together.
 	if held.Disk == runtime.Hard && e.storage != "btrfs" {
 		config.DiskPath = "/"

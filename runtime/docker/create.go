@@ -64,7 +64,7 @@ func (e engine) accept(spec runtime.Spec) error {
 		return runtime.WithHint(err, "install it and add it to \"runtimes\" in the engine's daemon.json")
 	}
 	switch spec.Network.Mode {
-	case runtime.NetworkNone, runtime.NetworkFull:
+	case runtime.NetworkNone, runtime.NetworkAllowlist, runtime.NetworkFull:
 		return nil
 	}
 	return fmt.Errorf("%w: network %q on the docker engine", runtime.ErrNotEnforceable, spec.Network.Mode)

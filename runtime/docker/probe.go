@@ -20,7 +20,7 @@ func (d *Driver) Probe(ctx context.Context) (runtime.Features, error) {
 	return runtime.Features{
 		Version:     e.version,
 		Enforcement: e.enforcement(),
-		Networks:    []runtime.NetworkMode{runtime.NetworkNone, runtime.NetworkFull},
+		Networks:    []runtime.NetworkMode{runtime.NetworkNone, runtime.NetworkAllowlist, runtime.NetworkFull},
 		Isolations:  e.runtimes,
 		Snapshots:   runtime.SnapshotCopied,
 		Notes:       e.notes(),

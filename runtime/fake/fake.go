@@ -43,7 +43,7 @@ func (d *Driver) Probe(ctx context.Context) (runtime.Features, error) {
 	return runtime.Features{
 		Version:        "1",
 		Enforcement:    enforcement,
-		Networks:       []runtime.NetworkMode{runtime.NetworkNone},
+		Networks:       []runtime.NetworkMode{runtime.NetworkNone, runtime.NetworkAllowlist},
 		HostToolchains: true,
 		Snapshots:      runtime.SnapshotInstant,
 	}, ctx.Err()

@@ -26,6 +26,7 @@ const LanguageID = "probe"
 //	write PATH N   writes a file of N MiB
 //	show PATH      prints a file
 //	sleep 1s
+//	fetch URL      prints what comes through the machine's proxy
 //	alloc N        allocates N MiB
 //	loop           computes for ever
 //	exit N
@@ -58,6 +59,7 @@ var scriptCommands = map[string]func(p *process, arg string) error{
 	"read":  func(p *process, _ string) error { _, err := io.Copy(p.out(), p.stdin); return err },
 	"show":  func(p *process, arg string) error { return p.print(arg) },
 	"write": scriptWrite,
+	"fetch": scriptFetch,
 	"sleep": func(p *process, arg string) error {
 		d, err := time.ParseDuration(arg)
 		p.sleep(d)

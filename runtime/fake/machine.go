@@ -46,6 +46,9 @@ func (m *machine) start() error {
 	}
 	w := newWorld(m.spec.Limits, m.files)
 	config := guest.Config{Home: home, Starter: w}
+	if m.spec.Network.Mode == runtime.NetworkAllowlist {
+		config.Proxy = "127.0.0.1:0" // on the loopback that all of these machines share
+	}
 	for key, value := range m.spec.Env {
 		config.Env = append(config.Env, key+"="+value)
 	}

@@ -22,8 +22,8 @@ var subcommands = map[string]program{
 	"cpu": probeCPU, "memory": probeMemory,
 	"fork-bomb": probeForkBomb, "fork-storm": probeForkStorm,
 	"daemonize": probeDaemonize, "count": probeCount,
-	"network": probeNetwork,
-	"tree":    probeTree, "spoil": probeSpoil, "listing": probeListing,
+	"network": probeNetwork, "fetch": probeFetch,
+	"tree": probeTree, "spoil": probeSpoil, "listing": probeListing,
 	"check": checkScript, "script": runScript, "session": keepSession,
 }
 

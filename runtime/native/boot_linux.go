@@ -177,6 +177,9 @@ func (b *booting) plan() (sandbox.Plan, error) {
 	if r.Disk {
 		plan.Guest.DiskPath = "/"
 	}
+	if r.Spec.Network.Mode == runtime.NetworkAllowlist {
+		plan.Guest.Proxy = guest.ProxyAddress
+	}
 	if !b.host.cgroups.has("memory") {
 		plan.Guest.WatchMemory = int64(limits.MemoryMiB) * mebibyte
 	}

@@ -11,6 +11,10 @@ import (
 	"github.com/itechsmart/vm/runtime"
 )
 
+// networks are the modes that machines can have. With either there is no way out
+// but through the agent.
+var networks = []runtime.NetworkMode{runtime.NetworkNone, runtime.NetworkAllowlist}
+
 // Create implements runtime.Driver.
 func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime.Progress) (runtime.Machine, error) {
 	if err := d.validate(spec); err != nil {
@@ -111,9 +115,9 @@ func (d *Driver) validate(spec runtime.Spec) error {
 	case spec.Isolation != "":
 		return runtime.WithHint(fmt.Errorf("the native runtime has no isolation %q: %w", spec.Isolation, runtime.ErrNotEnforceable),
 			"leave isolation out, or use the docker runtime with an engine that has it")
-	case spec.Network.Mode != "" && spec.Network.Mode != runtime.NetworkNone:
+	case spec.Network.Mode != "" && !slices.Contains(networks, spec.Network.Mode):
 		return runtime.WithHint(fmt.Errorf("the native runtime gives no network of mode %q: %w", spec.Network.Mode, runtime.ErrNotEnforceable),
-			"use network mode none, or the docker runtime")
+			"use network mode allowlist, or the docker runtime")
 	}
 	return nil
 }

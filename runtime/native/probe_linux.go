@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -44,7 +45,7 @@ func (d *Driver) Probe(ctx context.Context) (runtime.Features, error) {
 	d.probed = &runtime.Features{
 		Version:        "Linux " + kernelRelease(),
 		Enforcement:    h.enforcement(),
-		Networks:       []runtime.NetworkMode{runtime.NetworkNone},
+		Networks:       slices.Clone(networks),
 		HostToolchains: true,
 		Snapshots:      h.snapshots(),
 		HostPath:       findToolchains(d.path, os.Getenv).searchPath(),

@@ -128,9 +128,14 @@ func (m *machine) report(t *testing.T, into any, args ...string) {
 
 func (m *machine) decode(t *testing.T, run agent.Run, into any) {
 	t.Helper()
-	result := m.run(t, run)
+	decodeResult(t, m.run(t, run), into)
+}
+
+// decodeResult reads the JSON that a run printed.
+func decodeResult(t *testing.T, result agent.Result, into any) {
+	t.Helper()
 	if err := json.Unmarshal(result.Stdout.Head, into); err != nil {
-		t.Fatalf("%q: %v: %s", run.Command, err, describe(result))
+		t.Fatalf("%v: %s", err, describe(result))
 	}
 }
 

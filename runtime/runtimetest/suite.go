@@ -118,6 +118,7 @@ var cases = []struct {
 
 	// Walls.
 	{"noNetwork", testNoNetwork},
+	{"allowlist", testAllowlist},
 	{"noPrivileges", testNoPrivileges},
 }
 

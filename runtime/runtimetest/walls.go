@@ -9,12 +9,19 @@ import (
 	"github.com/itechsmart/vm/runtime/runtimetest/report"
 )
 
-// testNoNetwork looks for a way out, to this very host first of all.
+// testNoNetwork looks for a way out.
 func testNoNetwork(t *testing.T, s *suite) {
 	m := s.shared(t)
 	if m.made.Enforcement.Network == runtime.None {
 		t.Skipf("%s cannot take the network away here: %+v", s.driver.Name(), s.features.Notes)
 	}
+	m.isolated(t)
+}
+
+// isolated fails the test when there is a way out of the machine for whoever
+// does not use its proxy, to this very host first of all.
+func (m *machine) isolated(t *testing.T) {
+	t.Helper()
 	addresses := listenEverywhere(t)
 	var got report.Network
 	m.report(t, &got, append([]string{"network"}, addresses...)...)

@@ -25,6 +25,13 @@ type Network struct {
 	Dial       map[string]string `json:"dial"`       // error by address
 }
 
+// Fetched is what came of a request through the proxy of the environment.
+type Fetched struct {
+	Status string `json:"status"` // the answer's first line, but the protocol; empty without an answer
+	Body   string `json:"body"`
+	Error  string `json:"error"`
+}
+
 // Privileges of a program, and how its attempts to use some ended.
 type Privileges struct {
 	UID          int    `json:"uid"`
