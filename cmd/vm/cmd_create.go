@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ type createFlags struct {
 	memory, disk       mebibytesFlag
 	pids               int
 	timeout, idle, ttl secondsFlag
-	env, labels        []string
+	env, labels, allow []string
 }
 
 func createCommand(t *terminal) *cobra.Command {
@@ -41,7 +42,7 @@ limit that is given and cannot be held here is refused.`,
   vm create build go@1.23 --cpu 2 --memory 2G --network full
   vm create shop --template web --memory 2G
   vm create copy --snapshot web/before
-  vm create crawl python --network allowlist:example.org,example.net --ttl 1h`,
+  vm create crawl python --allow example.org --allow '*.example.net:8443' --ttl 1h`,
 		Args: takes(1, 2),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 1 {
@@ -70,7 +71,8 @@ func (f *createFlags) add(cmd *cobra.Command, t *terminal) {
 	flags.Var(&f.timeout, "timeout", "time limit of executions that do not say, such as 30s")
 	flags.Var(&f.idle, "idle", "stop it when unused for this time; 0 = never")
 	flags.Var(&f.ttl, "ttl", "delete it after this time; 0 = never")
-	flags.StringVar(&f.network, "network", "", "none, full, or allowlist:`DOMAIN`,…")
+	flags.StringVar(&f.network, "network", "", "how far it reaches, a `mode`: none, full, or allowlist with --allow")
+	flags.StringArrayVar(&f.allow, "allow", nil, "a `DOMAIN[:PORT]` that it may reach, such as example.org or *.example.org:8443; may be repeated")
 	flags.StringArrayVarP(&f.env, "env", "e", nil, "environment of every execution, `KEY=VALUE`; may be repeated")
 	flags.StringArrayVar(&f.labels, "label", nil, "a label to select by, `KEY=VALUE`; may be repeated")
 	flags.StringVar(&f.runtime, "runtime", "", "what it is made of: auto, docker, native")
@@ -80,7 +82,7 @@ func (f *createFlags) add(cmd *cobra.Command, t *terminal) {
 	flags.StringVar(&f.isolation, "isolation", "", "the engine's own `runtime`, such as runsc")
 	completeFlag(cmd, "runtime", words("auto", "docker", "native"))
 	completeFlag(cmd, "template", t.templateNames)
-	completeFlag(cmd, "network", words("none", "full", "allowlist:"))
+	completeFlag(cmd, "network", words("none", "full", "allowlist"))
 }
 
 func (f *createFlags) params(flags *pflag.FlagSet, args []string) (handlers.CreateParams, error) {
@@ -98,7 +100,7 @@ func (f *createFlags) params(flags *pflag.FlagSet, args []string) (handlers.Crea
 		id := handlers.ParseID(f.snapshot)
 		p.Snapshot = &id
 	}
-	p.Network = networkOf(f.network)
+	p.Network = networkOf(f.network, f.allow)
 	var err error
 	if p.Env, err = pairsOf("env", f.env); err != nil {
 		return p, err
@@ -107,17 +109,13 @@ func (f *createFlags) params(flags *pflag.FlagSet, args []string) (handlers.Crea
 	return p, err
 }
 
-// networkOf reads a policy such as full or allowlist:example.org; nil = not given.
-func networkOf(text string) *handlers.Network {
-	if text == "" {
+// networkOf is the policy of the flags --network and --allow; nil = not given. A
+// list alone says the mode.
+func networkOf(mode string, allow []string) *handlers.Network {
+	if mode == "" && len(allow) == 0 {
 		return nil
 	}
-	mode, domains, listed := strings.Cut(text, ":")
-	n := &handlers.Network{Mode: runtime.NetworkMode(mode)}
-	if listed {
-		n.Allow = strings.FieldsFunc(domains, func(r rune) bool { return r == ',' })
-	}
-	return n
+	return &handlers.Network{Mode: cmp.Or(runtime.NetworkMode(mode), runtime.NetworkAllowlist), Allow: allow}
 }
 
 func create(ctx context.Context, t *terminal, params handlers.CreateParams) error {

@@ -21,6 +21,7 @@ type templateFlags struct {
 	memory, disk mebibytesFlag
 	pids         int
 	env, labels  []string
+	allow        []string
 }
 
 func templateCreateCommand(t *terminal) *cobra.Command {
@@ -63,13 +64,14 @@ func (f *templateFlags) add(cmd *cobra.Command, t *terminal) {
 	flags.Var(&f.memory, "memory", "memory limit, such as 512M or 1.5G")
 	flags.Var(&f.disk, "disk", "limit of what a VM may write, such as 10G")
 	flags.IntVar(&f.pids, "pids", 0, "limit of processes and threads, a `number`")
-	flags.StringVar(&f.network, "network", "", "none, full, or allowlist:`DOMAIN`,…")
+	flags.StringVar(&f.network, "network", "", "how far its VMs reach, a `mode`: none, full, or allowlist with --allow")
+	flags.StringArrayVar(&f.allow, "allow", nil, "a `DOMAIN[:PORT]` that its VMs may reach; may be repeated")
 	flags.StringArrayVarP(&f.env, "env", "e", nil, "environment of every execution, `KEY=VALUE`; may be repeated")
 	flags.StringArrayVar(&f.labels, "label", nil, "a label for its VMs, `KEY=VALUE`; may be repeated")
 	flags.StringVar(&f.description, "description", "", "one `line` about it")
 	completeFlag(cmd, "language", t.languageNames)
 	completeFlag(cmd, "setup-user", words("sandbox", "root"))
-	completeFlag(cmd, "network", words("none", "full", "allowlist:"))
+	completeFlag(cmd, "network", words("none", "full", "allowlist"))
 }
 
 // params are those of vm/createTemplate: the YAML file's, with the flags' over
@@ -87,7 +89,7 @@ func (f *templateFlags) params(flags *pflag.FlagSet, t *terminal, name string) (
 			params[param] = value
 		}
 	}
-	if n := networkOf(f.network); n != nil {
+	if n := networkOf(f.network, f.allow); n != nil {
 		params["network"] = n
 	}
 	for param, file := range map[string]string{"setup": f.setup, "devcontainer": f.devcontainer} {

@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -39,10 +43,20 @@ func runScripts(t *testing.T, dir string) {
 			env.Setenv("ITECHSMART_RUNTIME", "native")
 			env.Setenv("ITECHSMART_USER", "tester")
 			env.Setenv("TZ", "UTC")
+			serveHello(env)
 			env.Defer(func() { tidy(t, env.Vars) })
 			return nil
 		},
 	})
+}
+
+// serveHello gives a script a server on the host's loopback, at $SERVER.
+func serveHello(env *testscript.Env) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "hello from the host")
+	}))
+	env.Defer(server.Close)
+	env.Setenv("SERVER", strings.TrimPrefix(server.URL, "http://"))
 }
 
 // tidy removes what a script left, also one that failed half-way.

@@ -47,6 +47,7 @@ export interface CreateParams {
 
 export interface Network {
   mode: NetworkMode;
+  /** with allowlist: domains (example.com), all below one (*.example.com) or IP addresses, each with :port where it is neither 80 nor 443 */
   allow?: string[];
 }
 

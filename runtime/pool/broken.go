@@ -28,6 +28,10 @@ func (p *Pool) open(ctx context.Context, vm db.VirtualMachine) (*agent.Client, e
 		_ = stream.Close() // of no use without its agent
 		return nil, fmt.Errorf("the agent in VM %s does not answer: %w", vm.Name, err)
 	}
+	if err := p.offerExit(vm, client); err != nil {
+		_ = client.Close()
+		return nil, err
+	}
 	return client, nil
 }
 

@@ -10,6 +10,7 @@ package pool
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -62,6 +63,9 @@ type Options struct {
 	Quota     db.Quota
 	Defaults  Defaults
 	Log       *slog.Logger
+	// Lookup resolves the names that VMs with an allowlist want to reach; nil =
+	// as this host does.
+	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
 }
 
 // Pool is one process's view of the VMs. Its methods are safe for concurrent use.
@@ -73,6 +77,7 @@ type Pool struct {
 	quota     db.Quota
 	defaults  Defaults
 	log       *slog.Logger
+	lookup    func(ctx context.Context, name string) ([]netip.Addr, error)
 
 	agents *agents
 
@@ -87,7 +92,7 @@ func New(o Options) *Pool {
 	background, stop := context.WithCancel(context.Background())
 	p := &Pool{
 		store: o.Store, drivers: o.Drivers, languages: o.Languages, runtime: o.Runtime,
-		quota: o.Quota, defaults: o.Defaults, log: o.Log,
+		quota: o.Quota, defaults: o.Defaults, log: o.Log, lookup: o.Lookup,
 		background: background, stop: stop,
 	}
 	p.agents = newAgents(p.open)

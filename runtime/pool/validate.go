@@ -1,12 +1,14 @@
 package pool
 
 import (
+	"errors"
 	"math"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/egress"
 )
 
 // The most that can be asked for. They guard against typing errors; what the
@@ -106,8 +108,26 @@ func (r *CreateRequest) checkNetwork(Defaults) error {
 			return invalid("network.allow", "a list of domains goes with the network mode allowlist")
 		}
 	case runtime.NetworkAllowlist:
+		return checkAllowlist(r.Network.Allow)
 	default:
 		return invalid("network.mode", "there is no network mode %s: it is none, allowlist or full", quote(string(r.Network.Mode)))
+	}
+	return nil
+}
+
+// checkAllowlist checks what a VM may reach.
+func checkAllowlist(entries []string) error {
+	if len(entries) == 0 {
+		return &Error{Kind: ErrInvalid, Field: "network.allow", Message: "the network mode allowlist needs at least one domain",
+			Hint: "list domains such as example.com or *.example.com:8443, or use the network mode none"}
+	}
+	_, err := egress.Parse(entries)
+	var wrong *egress.EntryError
+	switch {
+	case errors.As(err, &wrong):
+		return invalid("network.allow", "%s cannot be allowed: %s", quote(wrong.Entry), wrong.Reason)
+	case err != nil:
+		return invalid("network.allow", "the allowlist is too long: %v", err)
 	}
 	return nil
 }
