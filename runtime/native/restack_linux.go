@@ -252,7 +252,7 @@ func holds(fdinfo string, rootMount int) bool {
 	var id int
 	for line := range strings.Lines(fdinfo) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		switch strings.TrimSpace(value); key {
+		switch key {
 		case "flags":
 			flags, _ = strconv.ParseInt(strings.TrimSpace(value), 8, 64)
 		case "mnt_id":
