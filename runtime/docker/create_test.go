@@ -26,7 +26,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"no CPU", func(s *runtime.Spec) { s.Limits.CPU = 0 }, runtime.ErrInvalidSpec, "above zero"},
 		{"hardly any memory", func(s *runtime.Spec) { s.Limits.MemoryMiB = 1 }, runtime.ErrInvalidSpec, "memory"},
 		{"unknown isolation", func(s *runtime.Spec) { s.Isolation = "gvisor-ish" }, runtime.ErrNotEnforceable, "runc"},
-		{"allow list", func(s *runtime.Spec) { s.Network.Mode = runtime.NetworkAllowlist }, runtime.ErrNotEnforceable, "allowlist"},
+		{"unknown network", func(s *runtime.Spec) { s.Network.Mode = "wormhole" }, runtime.ErrNotEnforceable, "wormhole"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -125,16 +125,30 @@ func (m *machine) count() {
 	for _, u := range uses {
 		rss += u.rss
 		threads += u.threads
-		if limit := u.process.watchMemory; limit > 0 && u.rss > limit {
+		if limit := u.process.watchMemory; limit > 0 && u.rss > limit && unshared([]use{u}) > limit {
 			u.process.breach(agent.OutOfMemory)
 		}
 	}
-	if limit := m.config.WatchMemory; limit > 0 && rss > limit {
+	if limit := m.config.WatchMemory; limit > 0 && rss > limit && unshared(uses) > limit {
 		m.killLargest(uses, byRSS, agent.OutOfMemory)
 	}
 	if limit := m.config.WatchPids; limit > 0 && threads > limit {
 		m.killLargest(uses, byThreads, agent.PidsLimit)
 	}
+}
+
+// unshared counts the memory of trees without what their processes share. It
+// costs more than their resident sets, in which the pages of one program count
+// once for each process that runs it; so it is asked only when those are too
+// large.
+func unshared(uses []use) (bytes int64) {
+	all := processes()
+	for _, u := range uses {
+		for _, st := range below(u.process.worker.pid, all) {
+			bytes += proportional(st)
+		}
+	}
+	return bytes
 }
 
 // killLargest ends the run that uses most.
