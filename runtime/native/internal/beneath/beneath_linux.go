@@ -27,15 +27,24 @@ func File(root int, name string) (int, error) {
 	return open(root, name, unix.O_RDONLY|unix.O_NONBLOCK)
 }
 
-func open(root int, name string, flags uint64) (int, error) {
-	fd, err := unix.Openat2(root, name, &unix.OpenHow{
+// tries of one open: openat2(2) gives EAGAIN when something anywhere on the
+// machine was mounted or renamed at that moment, and leaves it to us to repeat.
+const tries = 1000
+
+func open(root int, name string, flags uint64) (fd int, err error) {
+	how := &unix.OpenHow{
 		Flags:   flags | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	})
-	if err != nil {
-		return -1, fmt.Errorf("open %s: %w", name, err)
 	}
-	return fd, nil
+	for range tries {
+		if fd, err = unix.Openat2(root, name, how); err == nil {
+			return fd, nil
+		}
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	return -1, fmt.Errorf("open %s: %w", name, err)
 }
 
 // MakeFolders opens a folder below root, made with its parents where missing.
