@@ -37,8 +37,7 @@ func (t *Tenant) checkpoint(ctx context.Context, vm db.VirtualMachine, asked *bo
 	case asked != nil, t.defaults.Checkpoint != CheckpointAuto, vm.Scratch:
 		return 0, nil
 	}
-	_, cost, err := t.snapshots(ctx, vm)
-	if err != nil || cost != runtime.SnapshotInstant || !t.idle(ctx, vm) {
+	if t.snapshotCost(ctx, vm) != runtime.SnapshotInstant || !t.idle(ctx, vm) {
 		return 0, nil
 	}
 	id, err := t.takeCheckpoint(ctx, vm, true)
@@ -46,6 +45,20 @@ func (t *Tenant) checkpoint(ctx context.Context, vm db.VirtualMachine, asked *bo
 		t.log.Warn("an execution goes without a checkpoint", "vm", vm.Name, "error", err)
 	}
 	return id, nil
+}
+
+// snapshotCost is what a VM's snapshots cost; empty = it has none. Each driver is
+// asked once: it stays the same while a process lives, and the question is a
+// round trip to an engine, which executions need not wait for.
+func (p *Pool) snapshotCost(ctx context.Context, vm db.VirtualMachine) runtime.SnapshotCost {
+	if cost, known := p.snapshotCosts.Load(vm.Runtime); known {
+		return cost.(runtime.SnapshotCost)
+	}
+	_, cost, err := p.snapshots(ctx, vm)
+	if err == nil {
+		p.snapshotCosts.Store(vm.Runtime, cost)
+	}
+	return cost
 }
 
 func (t *Tenant) takeCheckpoint(ctx context.Context, vm db.VirtualMachine, atOnce bool) (int64, error) {

@@ -81,6 +81,8 @@ type Pool struct {
 
 	agents *agents
 
+	snapshotCosts sync.Map // of drivers that were asked: name to runtime.SnapshotCost
+
 	// background work lives until Close.
 	background context.Context
 	stop       context.CancelFunc
