@@ -13,7 +13,7 @@ import (
 
 // interruptGrace is how long code in a session has to heed an interrupt before
 // its interpreter is killed.
-const interruptGrace = 2 * time.Second
+const interruptGrace = 5 * time.Second
 
 // sigint is SIGINT's number.
 const sigint = 2

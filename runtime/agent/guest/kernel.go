@@ -15,15 +15,18 @@ import (
 // kernel is a session's interpreter, from its start to its end.
 type kernel struct {
 	proc    Process
-	says    chan []string // its messages
-	mute    chan struct{} // closed when nobody listens to it any more
-	gone    chan struct{} // closed when it has ended; what follows is set then
+	says    chan []string // its messages that were not heard yet
+	gone    chan struct{} // closed when it has ended and all that it said is in says; what follows is set then
 	exit    Exit
 	usage   Usage
 	words   string      // the end of what it said on standard error
 	ignored atomic.Bool // it was killed because it did not heed an interrupt
 	counted Usage       // of its executions so far; of the session's turn
 }
+
+// maxUnheard is how many messages of a kernel may wait: it says two, begun and
+// done, before it is spoken to again.
+const maxUnheard = 2
 
 // startKernel starts an interpreter. Its folder is removed when it ends.
 func startKernel(starter Starter, p Program) (*kernel, error) {
@@ -32,23 +35,29 @@ func startKernel(starter Starter, p Program) (*kernel, error) {
 		starter.Discard(p.Scratch, p.Root)
 		return nil, err
 	}
-	k := &kernel{proc: proc, says: make(chan []string), mute: make(chan struct{}), gone: make(chan struct{})}
+	k := &kernel{proc: proc, says: make(chan []string, maxUnheard), gone: make(chan struct{})}
 	var readers sync.WaitGroup
 	readers.Go(k.listen)
 	readers.Go(func() { k.words = lastWordsOf(proc.Stderr()) })
+	read := make(chan struct{})
+	go func() {
+		readers.Wait()
+		close(read)
+	}()
 	go func() {
 		k.exit = proc.Wait()
 		k.usage = proc.Finish(false)
-		close(k.mute)
+		within(escapeLimit, read) // what it said last is in the pipe still
 		proc.Close()
-		readers.Wait()
+		<-read
 		starter.Discard(p.Scratch, p.Root)
 		close(k.gone)
 	}()
 	return k, nil
 }
 
-// listen passes the kernel's messages on. One that talks nonsense is killed.
+// listen keeps the kernel's messages for who will hear them. One that talks
+// nonsense, or more than it was asked, is killed.
 func (k *kernel) listen() {
 	in := bufio.NewReader(k.proc.Stdout())
 	for {
@@ -59,7 +68,8 @@ func (k *kernel) listen() {
 		}
 		select {
 		case k.says <- fields:
-		case <-k.mute:
+		default:
+			k.proc.Kill()
 			return
 		}
 	}
@@ -68,21 +78,28 @@ func (k *kernel) listen() {
 // errGone: the kernel has ended while it was spoken to.
 var errGone = errors.New("the interpreter has ended")
 
-// hear waits for a message of a kind.
+// hear waits for a message of a kind. What the kernel said before it ended is
+// heard after its end too.
 func (k *kernel) hear(kind string) ([]string, error) {
+	var fields []string
 	select {
-	case fields := <-k.says:
-		if fields[0] == kind {
-			return fields[1:], nil
-		}
-		k.proc.Kill()
-		<-k.gone
+	case fields = <-k.says:
 	case <-k.gone:
+		select {
+		case fields = <-k.says:
+		default:
+			return nil, errGone
+		}
 	}
+	if fields[0] == kind {
+		return fields[1:], nil
+	}
+	k.proc.Kill()
+	<-k.gone
 	return nil, errGone
 }
 
-// request has the kernel begin to execute code.
+// request has the kernel begin to execute code. It has not begun when that fails.
 func (k *kernel) request(fields []string) error {
 	if err := WriteFields(k.proc.Stdin(), fields...); err != nil {
 		k.proc.Kill()

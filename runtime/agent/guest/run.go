@@ -172,6 +172,15 @@ func (r *run) kill(verdict agent.Verdict) {
 	}
 }
 
+func (r *run) isDoomed() bool {
+	select {
+	case <-r.doomed:
+		return true
+	default:
+		return false
+	}
+}
+
 // signal reaches the program and its process group, if there is one.
 func (r *run) signal(number int) error {
 	r.mu.Lock()

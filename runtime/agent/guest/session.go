@@ -50,13 +50,31 @@ func (s *session) begin(r *run, turn *ticket, starter Starter, p Program) (Proce
 	return e, nil
 }
 
-// hand gives the code to the interpreter. A kernel that does not answer to a run
-// that is doomed is killed.
+// hand gives the code to the interpreter. One that has ended in the meantime, by
+// something that an earlier execution left in it, is replaced: it has not begun
+// with the code.
 func (s *session) hand(r *run, streams Streams, starter Starter, p Program) (*execution, error) {
-	k, note, fresh, err := s.interpreter(r.spec.Session, starter, p)
-	if err != nil {
-		return nil, err
+	for {
+		k, note, fresh, err := s.interpreter(r.spec.Session, starter, p)
+		if err != nil {
+			return nil, err
+		}
+		err = s.ask(k, r, p, fresh)
+		switch {
+		case err == nil:
+			streams.HandOver()
+			return &execution{session: s, kernel: k, streams: streams, note: note}, nil
+		case fresh:
+			return nil, fmt.Errorf("the interpreter of session %s did not start, %s\n%s", s.name, k.obituary(), k.words)
+		case r.isDoomed():
+			return nil, errDoomed
+		}
 	}
+}
+
+// ask has the kernel begin with the code. A kernel that does not answer to a run
+// that is doomed is killed.
+func (s *session) ask(k *kernel, r *run, p Program, fresh bool) error {
 	answered := make(chan struct{})
 	defer close(answered)
 	go func() {
@@ -70,15 +88,11 @@ func (s *session) hand(r *run, streams Streams, starter Starter, p Program) (*ex
 	}()
 	if fresh {
 		if _, err := k.hear("ready"); err != nil {
-			return nil, fmt.Errorf("the interpreter of session %s did not start, %s\n%s", s.name, k.obituary(), k.words)
+			return err
 		}
 	}
 	k.counted = k.proc.Measure()
-	if err := k.request(s.request(r, p)); err != nil {
-		return nil, fmt.Errorf("the interpreter of session %s has ended, %s", s.name, k.obituary())
-	}
-	streams.HandOver()
-	return &execution{session: s, kernel: k, streams: streams, note: note}, nil
+	return k.request(s.request(r, p))
 }
 
 // interpreter returns the session's kernel, a fresh one when there is none that

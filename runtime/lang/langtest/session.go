@@ -1,8 +1,11 @@
 package langtest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -163,16 +166,39 @@ func (c *talk) input(p phrases) {
 	}
 }
 
-// interruption: a time limit ends the code, and not what the session knows.
+// interruption: what ends the code, a time limit or a person, leaves what the
+// session knows.
 func (c *talk) interruption(p phrases) {
 	c.Helper()
 	run := c.plan("a", p.loop)
 	run.Timeout = time.Second
 	r := execute(c.T, c.client, run)
-	if r.Verdict != agent.Timeout || string(r.Stdout.Head) != "ready\n" || r.Note != "" {
-		c.Errorf("an endless loop: %s after %s, printed %q, note %q\nstderr: %s", r.Verdict, r.Wall, r.Stdout.Head, r.Note, r.Stderr.Head)
+	if r.Verdict != agent.Timeout || r.Note != "" {
+		c.Errorf("an endless loop: %s after %s, note %q\nstderr: %s", r.Verdict, r.Wall, r.Note, r.Stderr.Head)
 	}
 	c.expect("a", p, "after a time limit")
+	c.cancel(p)
+	c.expect("a", p, "after it was cancelled")
+}
+
+// cancel ends a loop as soon as it has printed.
+func (c *talk) cancel(p phrases) {
+	c.Helper()
+	run := c.plan("a", p.loop)
+	ctx, cancel := context.WithTimeout(c.Context(), timeout)
+	defer cancel()
+	cancelled := make(chan error, 1)
+	stop := sync.OnceFunc(func() {
+		go func() { cancelled <- c.client.Kill(ctx, run.ID, agent.Cancelled) }()
+	})
+	r, err := c.client.Run(ctx, run, func(agent.Stream, []byte) { stop() })
+	stop()
+	if err := errors.Join(err, <-cancelled); err != nil {
+		c.Fatalf("a loop to be cancelled: %v", err)
+	}
+	if r.Verdict != agent.Cancelled || string(r.Stdout.Head) != "ready\n" || r.Note != "" {
+		c.Errorf("a cancelled loop: %s after %s, printed %q, note %q\nstderr: %s", r.Verdict, r.Wall, r.Stdout.Head, r.Note, r.Stderr.Head)
+	}
 }
 
 // death: an interpreter that has ended is told of, and replaced.
