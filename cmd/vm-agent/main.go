@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string) error {
 	case "sandbox":
 		return sandbox.Run(args)
 	case "supervise":
-		return guest.Supervise()
+		return guest.Supervise(args)
 	default:
 		return fmt.Errorf("%q: %w", command, errUsage)
 	}

@@ -19,7 +19,7 @@ var subcommands = map[string]program{
 	"err": probeErr, "split": probeSplit, "flood": probeFlood, "greet": probeGreet,
 	"raise": probeRaise, "sleep": probeSleep, "describe": probeDescribe,
 	"write": probeWrite, "remove": probeRemove, "on-term": probeOnTerm,
-	"cpu": probeCPU, "memory": probeMemory,
+	"cpu": probeCPU, "memory": probeMemory, "oom-storm": probeOOMStorm,
 	"fork-bomb": probeForkBomb, "fork-storm": probeForkStorm,
 	"daemonize": probeDaemonize, "count": probeCount,
 	"network": probeNetwork, "fetch": probeFetch,
@@ -139,6 +139,17 @@ func probeMemory(p *process, args []string) int {
 	}
 	fmt.Fprintln(p.out(), "allocated", mib)
 	return 0
+}
+
+// probeOOMStorm is ended as a guest ends one, at the first of its kills.
+func probeOOMStorm(p *process, args []string) int {
+	fmt.Fprintln(p.out(), "allocating")
+	mib, err := strconv.Atoi(args[0])
+	if err != nil {
+		return p.fail(err)
+	}
+	p.allocate(int64(mib) << 20)
+	return 1
 }
 
 // lingering is a program that only a signal ends, and not SIGTERM.

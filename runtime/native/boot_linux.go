@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -117,7 +118,11 @@ func (b *booting) launch() error {
 	}
 	b.log.add("file systems ready")
 
-	l := launch{identity: b.host.identity, plan: plan, mounts: mounts}
+	l := launch{identity: b.host.identity, mounts: mounts}
+	if l.ways, err = b.openWays(&plan.Guest, len(mounts)); err != nil {
+		return err
+	}
+	l.plan = plan
 	if l.cgroup, err = b.cgroup.open(); err != nil {
 		return err
 	}
@@ -142,6 +147,31 @@ func (b *booting) launch() error {
 	}
 	b.child, err = l.start()
 	return err
+}
+
+// openWays opens what leads into the programs' cgroup, and names it to the guest by
+// the numbers that it gets behind so many mounts.
+func (b *booting) openWays(config *guest.Config, mounts int) ([]*os.File, error) {
+	enter, leave := b.cgroup.ways()
+	if len(enter) == 0 {
+		return nil, nil
+	}
+	var files []*os.File
+	w := &guest.Workload{Folder: b.cgroup.shownWorkload()}
+	for i, path := range slices.Concat(enter, leave) {
+		file, err := b.keep(os.OpenFile(path, os.O_WRONLY, 0))
+		if err != nil {
+			return nil, fmt.Errorf("open a cgroup: %w", err)
+		}
+		files = append(files, file)
+		if number := sandbox.MountFD + mounts + i; i < len(enter) {
+			w.Enter = append(w.Enter, number)
+		} else {
+			w.Leave = append(w.Leave, number)
+		}
+	}
+	config.Workload = w
+	return files, nil
 }
 
 // plan is the machine's plan, with its mounts as paths.

@@ -21,9 +21,14 @@ import (
 const (
 	cgroupMount  = "/sys/fs/cgroup"
 	cgroupParent = "itechsmart"
-	// guestThreads are what the guest itself may have besides the workload:
-	// its own threads and those of one supervisor a run. They count in the
-	// machine's pids cgroup, so the limit there is higher by them.
+	workload     = "work" // the folder of the programs in a machine's own
+)
+
+// What the guest and its supervisors may use besides the programs' limits, so
+// that these never keep them from their work.
+const (
+	guestCPU     = 0.5 // cores
+	guestMemory  = 64 * mebibyte
 	guestThreads = 64
 )
 
@@ -117,7 +122,11 @@ func (t cgroupTree) enforcement() (cpu, memory, pids runtime.Strength) {
 	return strength("cpu"), strength("memory"), strength("pids")
 }
 
-// machineCgroup is one machine's cgroup: a folder per controller.
+// machineCgroup is one machine's cgroup: a folder per controller. In it is
+// another, of the programs, with the machine's limits; the guest stays outside
+// of that (guest.Workload). Version 2 forbids processes beside a group in which
+// memory is limited, but lets threads be apart in what holds CPU and processes:
+// there guest and programs share the memory limit. See cgroups(7).
 type machineCgroup struct {
 	version2 bool
 	paths    map[string]string
@@ -137,41 +146,80 @@ func (c machineCgroup) folders() []string {
 	return slices.Compact(folders)
 }
 
+// workload is the part of the cgroup that is the programs'.
+func (c machineCgroup) workload() machineCgroup {
+	paths := map[string]string{}
+	for controller, folder := range c.paths {
+		switch controller {
+		case "cpu", "memory", "pids", "":
+			paths[controller] = filepath.Join(folder, workload)
+		}
+	}
+	return machineCgroup{version2: c.version2, paths: paths}
+}
+
 // create makes the cgroup with its limits.
 func (c machineCgroup) create(limits runtime.Limits) error {
 	if len(c.paths) == 0 {
 		return nil
 	}
+	if err := c.makeFolders(); err != nil {
+		return fmt.Errorf("make a cgroup: %w", err)
+	}
+	programs := resources(limits.CPU, int64(limits.MemoryMiB)*mebibyte, limits.Pids)
+	all := resources(limits.CPU+guestCPU, int64(limits.MemoryMiB)*mebibyte+guestMemory, limits.Pids+guestThreads)
+	if c.version2 {
+		all.Memory, programs.Memory = programs.Memory, 0
+	}
+	return errors.Join(c.limit(all), c.workload().limit(programs))
+}
+
+// makeFolders makes those of the machine and of its programs.
+func (c machineCgroup) makeFolders() error {
 	if folder := c.paths["cpuset"]; folder != "" {
 		// It can be joined only once it has its parent's processors.
 		const nobody = -1
 		if err := (&cgroup1.CpusetGroup{}).ApplyDir(folder, &cgroups.Resources{}, nobody); err != nil {
-			return fmt.Errorf("make a cgroup: %w", err)
+			return err
 		}
 	}
-	for _, folder := range c.folders() {
+	for _, folder := range append(c.folders(), c.workload().folders()...) {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
-			return fmt.Errorf("make a cgroup: %w", err)
+			return err
 		}
 	}
-	const mebibyte = 1 << 20
+	if !c.version2 {
+		return nil
+	}
+	if err := cgroups.WriteFile(c.workload().paths[""], "cgroup.type", "threaded"); err != nil {
+		return err
+	}
+	return cgroups.WriteFile(c.paths[""], "cgroup.subtree_control", "+cpu +pids")
+}
+
+// resources are limits as the cgroup library takes them: cores, bytes and
+// processes with threads. No memory is none of its business.
+func resources(cpu float64, memory int64, pids int) *cgroups.Resources {
 	const period = 100_000 // µs, the kernel's own default
-	pids := int64(limits.Pids) + guestThreads
-	resources := &cgroups.Resources{
+	most := int64(pids)
+	return &cgroups.Resources{
 		CpuPeriod:   period,
-		CpuQuota:    int64(limits.CPU * period),
-		Memory:      int64(limits.MemoryMiB) * mebibyte,
-		PidsLimit:   &pids,
+		CpuQuota:    int64(cpu * period),
+		Memory:      memory,
+		PidsLimit:   &most,
 		SkipDevices: true, // there is no other device in /dev, and none can be made
 	}
-	if c.swapAccounted() {
-		resources.MemorySwap = resources.Memory // of both together: no swap at all
+}
+
+func (c machineCgroup) limit(r *cgroups.Resources) error {
+	if r.Memory > 0 && c.swapAccounted() {
+		r.MemorySwap = r.Memory // of both together: no swap at all
 	}
-	manager, err := c.manager(resources)
+	manager, err := c.manager(r)
 	if err != nil {
 		return fmt.Errorf("make a cgroup: %w", err)
 	}
-	if err := manager.Set(resources); err != nil {
+	if err := manager.Set(r); err != nil {
 		return fmt.Errorf("set the limits of a cgroup: %w", err)
 	}
 	return nil
@@ -224,17 +272,46 @@ func (c machineCgroup) open() (*os.File, error) {
 	return file, nil
 }
 
+// ways are the files that lead a thread into the group of the programs, and back;
+// see guest.Workload.
+func (c machineCgroup) ways() (enter, leave []string) {
+	name := "tasks"
+	if c.version2 {
+		name = "cgroup.threads"
+	}
+	for _, folder := range c.workload().folders() {
+		enter = append(enter, filepath.Join(folder, name))
+		leave = append(leave, filepath.Join(filepath.Dir(folder), name))
+	}
+	return enter, leave
+}
+
+// shownWorkload is the folder of the programs in what mounts shows; empty when
+// that is it.
+func (c machineCgroup) shownWorkload() string {
+	if c.version2 {
+		return workload
+	}
+	return ""
+}
+
 // mounts are what a machine sees of its cgroup: the usual place, read-only, so
-// that language runtimes size themselves by it.
+// that language runtimes size themselves by it. Where the programs have a folder
+// to themselves, it is that.
 func (c machineCgroup) mounts() []sandbox.Mount {
+	if c.version2 {
+		return []sandbox.Mount{{Target: cgroupMount, Source: c.paths[""]}}
+	}
+	seen := maps.Clone(c.paths)
+	maps.Copy(seen, c.workload().paths)
 	var mounts []sandbox.Mount
-	for _, folder := range c.folders() {
-		target := cgroupMount
-		if !c.version2 {
-			// …/<controllers>/itechsmart/<machine>
-			target = filepath.Join(cgroupMount, filepath.Base(filepath.Dir(filepath.Dir(folder))))
+	for _, controller := range slices.Sorted(maps.Keys(seen)) {
+		// …/<controllers>/itechsmart/<machine>
+		hierarchy := filepath.Dir(filepath.Dir(c.paths[controller]))
+		m := sandbox.Mount{Target: filepath.Join(cgroupMount, filepath.Base(hierarchy)), Source: seen[controller]}
+		if !slices.ContainsFunc(mounts, func(other sandbox.Mount) bool { return other.Target == m.Target }) {
+			mounts = append(mounts, m)
 		}
-		mounts = append(mounts, sandbox.Mount{Target: target, Source: folder})
 	}
 	return mounts
 }
@@ -242,10 +319,16 @@ func (c machineCgroup) mounts() []sandbox.Mount {
 // remove ends what is left in the cgroup and removes it. It is no error when
 // there is none.
 func (c machineCgroup) remove() error {
-	for _, folder := range c.folders() {
+	populated := c.folders()
+	if !c.version2 { // there the machine's own folder tells of all its threads' processes
+		populated = append(populated, c.workload().folders()...)
+	}
+	for _, folder := range populated {
 		if err := killMembers(folder); err != nil {
 			return err
 		}
+	}
+	for _, folder := range c.folders() {
 		if err := cgroups.RemovePath(folder); err != nil {
 			return fmt.Errorf("remove a cgroup: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -35,6 +36,7 @@ type launch struct {
 	agent    *os.File // the program, open
 	plan     sandbox.Plan
 	mounts   []*os.File // detached ones, in the order of the plan's numbers
+	ways     []*os.File // into the programs' cgroup and back, numbered after the mounts
 	listener *os.File
 	stop     *os.File
 	console  *os.File
@@ -55,7 +57,7 @@ func (l launch) start() (*child, error) {
 	}
 	defer func() { _ = theirs.Close() }()
 
-	files := append([]*os.File{nil, l.console, l.console, plan, l.listener, theirs, l.stop}, l.mounts...)
+	files := slices.Concat([]*os.File{nil, l.console, l.console, plan, l.listener, theirs, l.stop}, l.mounts, l.ways)
 	// By descriptor: the way to the program may be closed to the machine's user.
 	program := fmt.Sprintf("/proc/self/fd/%d", len(files))
 	files = append(files, l.agent)

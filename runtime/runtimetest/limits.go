@@ -103,8 +103,23 @@ func testForkStorm(t *testing.T, s *suite) {
 	m := s.limited(t, s.spec(), "pids", func(e runtime.Enforcement) runtime.Strength { return e.Pids })
 	run := m.program("fork-storm")
 	run.Timeout = 2 * time.Second
-	result := m.run(t, run)
+	result := m.serving(t, run)
 	if result.Verdict != agent.Timeout && result.Verdict != agent.PidsLimit {
+		t.Error(describe(result))
+	}
+	m.healthy(t)
+}
+
+// testOOMStorm: what the kernel kills for want of memory is started again for
+// ever. Something has to end it, and the machine has to serve during it and after
+// it. (It may be the time that ends it: where programs wait for their own pages
+// to be read again and again, the kernel kills hardly any.)
+func testOOMStorm(t *testing.T, s *suite) {
+	m := s.limited(t, s.spec(), "memory", func(e runtime.Enforcement) runtime.Strength { return e.Memory })
+	run := m.program("oom-storm", strconv.Itoa(8*m.spec.Limits.MemoryMiB))
+	run.Timeout = 5 * time.Second
+	result := m.serving(t, run)
+	if result.Verdict != agent.Timeout && result.Verdict != agent.OutOfMemory {
 		t.Error(describe(result))
 	}
 	m.healthy(t)

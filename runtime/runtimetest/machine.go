@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/itechsmart/vm/runtime"
 	"github.com/itechsmart/vm/runtime/agent"
@@ -107,6 +108,34 @@ func (m *machine) runTo(t *testing.T, run agent.Run, sink agent.Sink) agent.Resu
 	if ctx.Err() != nil {
 		t.Fatalf("run %q did not end: %s", run.Command, describe(result))
 	}
+	return result
+}
+
+// serving runs a program and sees to it that the guest answers meanwhile.
+func (m *machine) serving(t *testing.T, run agent.Run) agent.Result {
+	t.Helper()
+	const patience = 10 * time.Second // it takes milliseconds, on a machine with nothing else to do
+	ended := make(chan struct{})
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			_, err := m.client.Stats(ctx)
+			cancel()
+			if err != nil {
+				t.Errorf("stats during %q: %v", run.Command, err)
+				return
+			}
+			select {
+			case <-ended:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
+	result := m.run(t, run)
+	close(ended)
+	asking.Wait()
 	return result
 }
 

@@ -101,6 +101,7 @@ var cases = []struct {
 	// Limits, proved from inside.
 	{"cpuLimit", testCPULimit},
 	{"memoryLimit", testMemoryLimit},
+	{"oomStorm", testOOMStorm},
 	{"diskLimit", testDiskLimit},
 	{"pidsLimit", testPidsLimit},
 	{"forkStorm", testForkStorm},

@@ -24,8 +24,9 @@ type counter struct {
 }
 
 // openCgroup finds the counters below root: in one folder (v2), or in one for
-// each controller (v1). See cgroups(7).
-func openCgroup(root string) *cgroup {
+// each controller (v1). On v2 programs is the folder of the programs' own group.
+// See cgroups(7).
+func openCgroup(root, programs string) *cgroup {
 	open := func(name, key string) counter {
 		if root == "" {
 			return counter{}
@@ -46,9 +47,9 @@ func openCgroup(root string) *cgroup {
 			memory:   open("memory.current", ""),
 			inactive: open("memory.stat", "inactive_file"),
 			oomKills: open("memory.events", "oom_kill"),
-			pids:     open("pids.current", ""),
-			pidsMax:  open("pids.max", ""),
-			refused:  open("pids.events", "max"),
+			pids:     open(filepath.Join(programs, "pids.current"), ""),
+			pidsMax:  open(filepath.Join(programs, "pids.max"), ""),
+			refused:  open(filepath.Join(programs, "pids.events"), "max"),
 			cpu:      open("cpu.stat", "usage_usec"),
 			cpuUnit:  time.Microsecond,
 		}

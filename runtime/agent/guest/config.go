@@ -32,6 +32,9 @@ type Config struct {
 	// controller) or v2. Counters that are not there are done without. Empty =
 	// none of them is.
 	CgroupRoot string `json:"cgroupRoot,omitempty"`
+	// Workload is the control group of the programs, below the guest's own.
+	// nil = they share one.
+	Workload *Workload `json:"workload,omitempty"`
 	// DiskPath is a folder of the file system that is the machine's own, whose
 	// free space is its disk limit. Empty = the disk is not its own.
 	DiskPath string `json:"diskPath,omitempty"`
@@ -54,4 +57,17 @@ type Config struct {
 
 	// Starter starts the programs; nil = as processes of this machine.
 	Starter Starter `json:"-"`
+}
+
+// Workload leads into a control group by descriptors of open files, which the
+// guest inherits: a thread that writes 0 to every file of Enter has joined the
+// group of the programs, and to every file of Leave the guest's. Both have one
+// for each hierarchy; those files are tasks on version 1 and cgroup.threads on
+// version 2.
+type Workload struct {
+	Enter []int `json:"enter"`
+	Leave []int `json:"leave"`
+	// Folder below Config.CgroupRoot that shows the programs' group; empty when
+	// CgroupRoot is that itself.
+	Folder string `json:"folder,omitempty"`
 }

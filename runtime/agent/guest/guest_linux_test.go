@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	var err error
 	switch os.Args[1] {
 	case "supervise":
-		err = guest.Supervise()
+		err = guest.Supervise(os.Args[2:])
 	case "init":
 		err = beInit()
 	}

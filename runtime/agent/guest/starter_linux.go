@@ -45,7 +45,7 @@ func newMachine(c Config, r *reaper) (*machine, error) {
 		config: c,
 		user:   ordinaryUser(c),
 		reaper: r,
-		cgroup: openCgroup(c.CgroupRoot),
+		cgroup: openCgroup(c.CgroupRoot, c.programsFolder()),
 		active: make(map[*process]struct{}),
 		disks:  make(chan struct{}, diskThreads),
 	}
@@ -195,13 +195,13 @@ func (m *machine) hire() (*worker, error) {
 	if w != nil {
 		return w, nil
 	}
-	return spawn(m.reaper)
+	return spawn(m.reaper, m.config.workload())
 }
 
 // refill makes a spare supervisor in the background.
 func (m *machine) refill() {
 	m.background.Go(func() {
-		if w, err := spawn(m.reaper); err == nil {
+		if w, err := spawn(m.reaper, m.config.workload()); err == nil {
 			m.release(w)
 		}
 	})

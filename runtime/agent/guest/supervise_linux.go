@@ -6,21 +6,34 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// controlFD is the supervisor's end of the socket pair.
-const controlFD = 3
+// What a supervisor inherits: its end of the socket pair, and then the files of
+// its workload.
+const (
+	controlFD  = 3
+	workloadFD = 4
+)
 
 // Supervise is the supervisor's whole life, in the process `vm-agent supervise`:
 // it starts programs, one after the other, as the guest orders on descriptor 3,
 // and returns when the guest is gone. Being their subreaper it finds every
-// descendant, whatever that does to hide.
-func Supervise() error {
-	s, err := newSupervisor()
+// descendant, whatever that does to hide. Args, what follows the subcommand, is
+// the number of files that lead into the programs' control group.
+func Supervise(args []string) error {
+	if len(args) != 1 {
+		return errors.New("a supervisor is started by a guest alone")
+	}
+	files, err := strconv.Atoi(args[0])
+	if err != nil {
+		return fmt.Errorf("number of files: %w", err)
+	}
+	s, err := newSupervisor(inheritedWorkload(workloadFD, files))
 	if err != nil {
 		return err
 	}
@@ -29,8 +42,9 @@ func Supervise() error {
 
 // supervisor runs one program at a time.
 type supervisor struct {
-	control control
-	oom     *oomScore
+	control  control
+	workload workload
+	oom      *oomScore
 
 	seq      int
 	leader   int    // pid while it lives, else 0
@@ -41,7 +55,7 @@ type supervisor struct {
 	usage    report // what it used so far
 }
 
-func newSupervisor() (*supervisor, error) {
+func newSupervisor(w workload) (*supervisor, error) {
 	signal.Notify(make(chan os.Signal, 1)) // nothing that a program sends ends the supervisor
 	resetInherited()
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
@@ -53,7 +67,7 @@ func newSupervisor() (*supervisor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	s := &supervisor{control: c, oom: openOOMScore()}
+	s := &supervisor{control: c, workload: w, oom: openOOMScore()}
 	unix.Umask(0o022)
 	// Neither program nor supervisor leaves a core file; both calls only lower.
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
@@ -164,20 +178,25 @@ func (s *supervisor) fork(c *command, fds []int) (int, error) {
 	var none unix.Sigset_t
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil)
 	s.oom.raise()
+	stuck := false
 	defer func() {
 		s.oom.restore()
-		s.usage.Retire = !unlimit()
+		s.usage.Retire = !unlimit() || stuck
 	}()
 	sys := &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL, Setctty: c.Terminal}
 	if c.User != nil {
 		sys.Credential = c.User.credential()
 	}
-	return syscall.ForkExec(c.Path, c.Argv, &syscall.ProcAttr{
-		Dir:   c.Dir,
-		Env:   c.Env,
-		Files: []uintptr{uintptr(fds[0]), uintptr(fds[1]), uintptr(fds[2])},
-		Sys:   sys,
+	var pid int
+	pid, stuck, err = s.workload.within(func() (int, error) {
+		return syscall.ForkExec(c.Path, c.Argv, &syscall.ProcAttr{
+			Dir:   c.Dir,
+			Env:   c.Env,
+			Files: []uintptr{uintptr(fds[0]), uintptr(fds[1]), uintptr(fds[2])},
+			Sys:   sys,
+		})
 	})
+	return pid, err
 }
 
 // limitFiles bounds the size of files that this process, and a program that

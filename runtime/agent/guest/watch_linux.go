@@ -18,6 +18,12 @@ const (
 	// glanceEvery is how often the cheap signs are looked at: a full disk, and
 	// refused forks.
 	glanceEvery = 100 * time.Millisecond
+	// oomStorm kills for want of memory end the run that has the most: its program
+	// starts anew what the kernel takes, and every kill holds up whoever needs
+	// memory meanwhile.
+	oomStorm = 16
+	// oomForgiven is how many a second are forgotten.
+	oomForgiven = 1
 	// forkRefusals end the run that has the most processes: a program that merely
 	// meets the process limit gives up sooner, a fork bomb does not.
 	forkRefusals = 2000
@@ -34,8 +40,9 @@ const (
 
 // watch looks after the limits until quit is closed, when nothing runs any more.
 func (m *machine) watch(quit <-chan struct{}) {
-	refused, _ := m.cgroup.refused.read()
-	bomb := bombWatch{refused: refused, last: time.Now()}
+	began := m.counters()
+	bomb := newBombWatch(began.refusedForks, time.Now())
+	storm := bucket{forgiven: oomForgiven, last: time.Now(), seen: began.oomKills}
 	tick := time.NewTimer(m.pace())
 	defer tick.Stop()
 	for glanced := time.Now(); ; tick.Reset(m.pace()) {
@@ -53,7 +60,12 @@ func (m *machine) watch(quit <-chan struct{}) {
 		}
 		glanced = now
 		m.glanceDisk()
-		if refused, ok := m.cgroup.refused.read(); ok && bomb.exploded(refused, now) {
+		counted := m.counters()
+		if storm.fill(counted.oomKills, now) >= oomStorm {
+			storm.level = 0
+			m.killLargest(m.uses(), byRSS, agent.OutOfMemory)
+		}
+		if bomb.exploded(counted.refusedForks, now) {
 			m.killLargest(m.uses(), byThreads, agent.PidsLimit)
 		}
 	}
@@ -61,7 +73,7 @@ func (m *machine) watch(quit <-chan struct{}) {
 
 // watched reports whether there is anything to look after.
 func (m *machine) watched() bool {
-	return m.cgroup.pidsMax.file != nil || m.config.DiskPath != "" || m.counting()
+	return m.cgroup.pidsMax.file != nil || m.cgroup.oomKills.file != nil || m.config.DiskPath != "" || m.counting()
 }
 
 // counting reports whether processes have to be counted.
@@ -159,12 +171,29 @@ func (m *machine) killLargest(uses []use, by func(use) int64, limit agent.Verdic
 	slices.MaxFunc(uses, func(a, b use) int { return cmp.Compare(by(a), by(b)) }).process.breach(limit)
 }
 
+// bucket fills with what a counter counts and leaks at a steady rate.
+type bucket struct {
+	forgiven float64   // a second
+	last     time.Time // it was filled
+	seen     int64     // of the counter until then
+	level    float64
+}
+
+// fill takes in the counter's value, and returns the level.
+func (b *bucket) fill(counted int64, now time.Time) float64 {
+	b.level = max(0, b.level-b.forgiven*now.Sub(b.last).Seconds()) + float64(counted-b.seen)
+	b.last, b.seen = now, counted
+	return b.level
+}
+
 // bombWatch tells a fork bomb by the forks that are refused to it.
 type bombWatch struct {
-	last    time.Time // of the glance before
-	refused int64     // until then, since the machine was made
-	level   float64   // refusals that are not forgotten
-	since   time.Time // the level has been above nothing
+	bucket
+	since time.Time // the level has been above nothing
+}
+
+func newBombWatch(refused int64, now time.Time) bombWatch {
+	return bombWatch{bucket: bucket{forgiven: forkForgiven, last: now, seen: refused}}
 }
 
 // exploded takes in how many forks have been refused so far.
@@ -172,9 +201,8 @@ func (b *bombWatch) exploded(refused int64, now time.Time) bool {
 	if b.level == 0 {
 		b.since = now
 	}
-	b.level = max(0, b.level-forkForgiven*now.Sub(b.last).Seconds()) + float64(refused-b.refused)
-	b.last, b.refused = now, refused
-	if b.level < forkRefusals && (b.level < forkInsistence || now.Sub(b.since) < forkPersistence) {
+	level := b.fill(refused, now)
+	if level < forkRefusals && (level < forkInsistence || now.Sub(b.since) < forkPersistence) {
 		return false
 	}
 	b.level = 0

@@ -18,7 +18,7 @@ func TestBombWatch(t *testing.T) {
 		"a bomb on a share of a slow core": {12, 10, true},
 	} {
 		now := time.Unix(0, 0)
-		watch, refused, exploded := bombWatch{last: now}, int64(0), false
+		watch, refused, exploded := newBombWatch(0, now), int64(0), false
 		for range c.seconds {
 			now = now.Add(time.Second)
 			refused += c.perSecond
@@ -26,6 +26,28 @@ func TestBombWatch(t *testing.T) {
 		}
 		if exploded != c.want {
 			t.Errorf("%s: exploded = %v, want %v", name, exploded, c.want)
+		}
+	}
+}
+
+func TestBucket(t *testing.T) {
+	now := time.Unix(0, 0)
+	b := bucket{forgiven: 1, last: now, seen: 100}
+	for i, c := range []struct {
+		after   time.Duration
+		counted int64
+		want    float64
+	}{
+		{0, 100, 0},
+		{0, 105, 5},
+		{2 * time.Second, 105, 3},
+		{time.Second, 110, 7},
+		{time.Hour, 110, 0},
+		{time.Hour, 111, 1},
+	} {
+		now = now.Add(c.after)
+		if got := b.fill(c.counted, now); got != c.want {
+			t.Errorf("step %d: level %v, want %v", i, got, c.want)
 		}
 	}
 }

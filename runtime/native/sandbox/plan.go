@@ -12,7 +12,9 @@
 //	6  host → sandbox  a pipe with a name, through which any process of the host
 //	                   tells the guest to Stop or to Die. A signal would not do:
 //	                   where the machine has one user, its programs could send it.
-//	7…                 detached mounts that the plan names by number
+//	7…                 detached mounts, and then the files that lead into the
+//	                   control group of the programs, which the plan names by
+//	                   number
 package sandbox
 
 import (

@@ -7,8 +7,11 @@ import (
 	"io"
 	"os"
 	goruntime "runtime"
+	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/itechsmart/vm/runtime/agent/guest"
 )
 
 // guestStage is the argument that tells the second life of the program, inside
@@ -89,7 +92,7 @@ func prepare(plan Plan, control *os.File, messages *json.Encoder) error {
 		return err
 	}
 	_ = messages.Encode(Message{Step: "privileges dropped"})
-	return execGuest(agent)
+	return execGuest(agent, plan.Guest.Workload)
 }
 
 // becomeRoot turns the process into user 0 of its namespace.
@@ -129,14 +132,18 @@ func configureHost(name string) error {
 
 // execGuest starts the second life from the agent's read-only mount. Only the
 // descriptors that it needs survive.
-func execGuest(agent *os.File) error {
-	for fd := PlanFD; fd < MountFD; fd++ {
+func execGuest(agent *os.File, workload *guest.Workload) error {
+	if err := unix.CloseRange(MountFD, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("mark descriptors to be closed: %w", err)
+	}
+	keep := []int{PlanFD, ListenerFD, ControlFD, StopFD}
+	if workload != nil {
+		keep = slices.Concat(keep, workload.Enter, workload.Leave)
+	}
+	for _, fd := range keep {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
 			return fmt.Errorf("keep descriptor %d: %w", fd, err)
 		}
-	}
-	if err := unix.CloseRange(MountFD, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return fmt.Errorf("mark descriptors to be closed: %w", err)
 	}
 	path := fmt.Sprintf("/proc/self/fd/%d", agent.Fd())
 	err := unix.Exec(path, []string{"vm-agent", "sandbox", guestStage}, []string{"PATH=/usr/bin:/bin"})

@@ -35,6 +35,7 @@ var subcommands = map[string]func(args []string) error{
 	"on-term":    onTerm,         // FILE: "ready", then writes it when SIGTERM comes
 	"cpu":        cpu,            // DURATION THREADS: report.CPU
 	"memory":     memory,         // MIB, touched
+	"oom-storm":  oomStorm,       // MIB: starts several that touch so much, again and again
 	"fork-bomb":  forkBomb,       // forks until it is refused, then exits with 1
 	"fork-storm": forkStorm,      // forks for ever, and so do the children
 	"daemonize":  daemonize,      // TOKEN [hang]: leaves a linger process behind
@@ -48,7 +49,7 @@ var subcommands = map[string]func(args []string) error{
 
 // hostile subcommands run only where the suite says that a machine is around
 // them: on a bare host they would be the attack that they imitate.
-var hostile = []string{"fork-bomb", "fork-storm", "memory", "privileges"}
+var hostile = []string{"fork-bomb", "fork-storm", "memory", "oom-storm", "privileges"}
 
 func main() {
 	if len(os.Args) < 2 || subcommands[os.Args[1]] == nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strconv"
 	"syscall"
 	"time"
@@ -63,6 +64,19 @@ func memory(args []string) error {
 		blocks = append(blocks, block)
 	}
 	fmt.Println("allocated", len(blocks))
+	return nil
+}
+
+func oomStorm(args []string) error {
+	fmt.Println("allocating")
+	for range 4 {
+		go func() {
+			for {
+				_ = exec.Command("/proc/self/exe", "memory", args[0]).Run() // that it is killed is the point
+			}
+		}()
+	}
+	forever()
 	return nil
 }
 
