@@ -35,6 +35,10 @@ const agentPids = 96
 // real one and then kills.
 const stopGrace = time.Hour
 
+// lowestPriority of programs, beside the agent in their container; nice(2). Among
+// containers it makes no difference: there the engine's shares count.
+const lowestPriority = 19
+
 // sandboxUser is the ordinary user, and its group, that code runs as.
 const sandboxUser = 1000
 
@@ -68,6 +72,7 @@ func containerConfig(spec runtime.Spec, held runtime.Enforcement, e engine, now 
 		AllowRoot:  true,
 		Home:       homeDir,
 		CgroupRoot: "/sys/fs/cgroup",
+		Nice:       lowestPriority,
 		StopGrace:  stopGrace,
 	}
 	for key, value := range spec.Env {

@@ -35,6 +35,10 @@ type Config struct {
 	// Workload is the control group of the programs, below the guest's own.
 	// nil = they share one.
 	Workload *Workload `json:"workload,omitempty"`
+	// Nice is by how much programs step back behind the guest when they compete
+	// for the processor, as of nice(2): for machines where both share a control
+	// group, and a fork bomb would leave the guest nothing.
+	Nice int `json:"nice,omitempty"`
 	// DiskPath is a folder of the file system that is the machine's own, whose
 	// free space is its disk limit. Empty = the disk is not its own.
 	DiskPath string `json:"diskPath,omitempty"`

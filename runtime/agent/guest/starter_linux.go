@@ -195,13 +195,13 @@ func (m *machine) hire() (*worker, error) {
 	if w != nil {
 		return w, nil
 	}
-	return spawn(m.reaper, m.config.workload())
+	return spawn(m.reaper, m.config)
 }
 
 // refill makes a spare supervisor in the background.
 func (m *machine) refill() {
 	m.background.Go(func() {
-		if w, err := spawn(m.reaper, m.config.workload()); err == nil {
+		if w, err := spawn(m.reaper, m.config); err == nil {
 			m.release(w)
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -23,26 +22,34 @@ const (
 // Supervise is the supervisor's whole life, in the process `vm-agent supervise`:
 // it starts programs, one after the other, as the guest orders on descriptor 3,
 // and returns when the guest is gone. Being their subreaper it finds every
-// descendant, whatever that does to hide. Args, what follows the subcommand, is
-// the number of files that lead into the programs' control group.
+// descendant, whatever that does to hide. Args, what follows the subcommand, are
+// of superviseArgs.
 func Supervise(args []string) error {
-	if len(args) != 1 {
+	if len(args) != 2 {
 		return errors.New("a supervisor is started by a guest alone")
 	}
-	files, err := strconv.Atoi(args[0])
-	if err != nil {
-		return fmt.Errorf("number of files: %w", err)
+	files, err1 := strconv.Atoi(args[0])
+	nice, err2 := strconv.Atoi(args[1])
+	if err := errors.Join(err1, err2); err != nil {
+		return err
 	}
-	s, err := newSupervisor(inheritedWorkload(workloadFD, files))
+	s, err := newSupervisor(inheritedWorkload(workloadFD, files), nice)
 	if err != nil {
 		return err
 	}
 	return s.serve()
 }
 
+// superviseArgs is the command of a supervisor: how many files lead into the
+// workload, and by how much programs step back.
+func superviseArgs(c Config) []string {
+	return []string{"vm-agent", "supervise", strconv.Itoa(len(c.workload().enter)), strconv.Itoa(c.Nice)}
+}
+
 // supervisor runs one program at a time.
 type supervisor struct {
 	control  control
+	spawner  *spawner
 	workload workload
 	oom      *oomScore
 
@@ -55,19 +62,19 @@ type supervisor struct {
 	usage    report // what it used so far
 }
 
-func newSupervisor(w workload) (*supervisor, error) {
+func newSupervisor(w workload, nice int) (*supervisor, error) {
 	signal.Notify(make(chan os.Signal, 1)) // nothing that a program sends ends the supervisor
 	resetInherited()
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become subreaper: %w", err)
 	}
 	closeInherited()
-	warm(2)
+	warm(3)
 	c, err := newControl(controlFD)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	s := &supervisor{control: c, workload: w, oom: openOOMScore()}
+	s := &supervisor{control: c, spawner: newSpawner(nice), workload: w, oom: openOOMScore()}
 	unix.Umask(0o022)
 	// Neither program nor supervisor leaves a core file; both calls only lower.
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
@@ -153,7 +160,9 @@ func (s *supervisor) start(d delivery) error {
 	if len(d.fds) != 3 || d.Command == nil {
 		return errors.New("order without its pipes")
 	}
-	pid, err := s.fork(d.Command, d.fds)
+	var pid int
+	var err error
+	s.spawner.do(func() { pid, err = s.fork(d.Command, d.fds) })
 	if err != nil {
 		var errno unix.Errno
 		errors.As(err, &errno)
@@ -164,7 +173,7 @@ func (s *supervisor) start(d delivery) error {
 	return s.tell("started")
 }
 
-// fork is the one fork and exec that a run costs. What Go's fork cannot set for
+// fork is the one fork and exec that a run costs, on the spawner's thread. What Go's fork cannot set for
 // the child alone is set here and taken back.
 func (s *supervisor) fork(c *command, fds []int) (int, error) {
 	unlimit, err := limitFiles(c.FileSize)
@@ -173,8 +182,6 @@ func (s *supervisor) fork(c *command, fds []int) (int, error) {
 	}
 	// A program starts with no signal blocked, whatever the guest was started
 	// with. Handlers go by themselves.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	var none unix.Sigset_t
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil)
 	s.oom.raise()

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -23,8 +22,8 @@ type worker struct {
 	fall    sync.Once
 }
 
-// spawn starts a supervisor of such a workload.
-func spawn(r *reaper, w workload) (*worker, error) {
+// spawn starts a supervisor.
+func spawn(r *reaper, config Config) (*worker, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("supervisor: %w", err)
@@ -34,10 +33,10 @@ func spawn(r *reaper, w workload) (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("supervisor: %w", err)
 	}
-	pid, gone, err := r.fork("/proc/self/exe", []string{"vm-agent", "supervise", strconv.Itoa(len(w.enter))}, &syscall.ProcAttr{
+	pid, gone, err := r.fork("/proc/self/exe", superviseArgs(config), &syscall.ProcAttr{
 		// A single processor and an early collector keep it small.
 		Env:   []string{"GOMAXPROCS=1", "GOGC=50"},
-		Files: append([]uintptr{0, 1, 2, uintptr(pair[1])}, w.descriptors()...),
+		Files: append([]uintptr{0, 1, 2, uintptr(pair[1])}, config.workload().descriptors()...),
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {

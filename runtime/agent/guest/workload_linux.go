@@ -52,8 +52,8 @@ func (w workload) descriptors() []uintptr {
 	return fds
 }
 
-// within calls f while the calling thread, which the caller has locked, is in the
-// group of the programs. Stuck tells that the thread could not come back.
+// within calls f while the calling thread, the spawner's, is in the group of the
+// programs. Stuck tells that the thread could not come back.
 func (w workload) within(f func() (int, error)) (pid int, stuck bool, err error) {
 	defer func() { stuck = move(w.leave) != nil }()
 	if err := move(w.enter); err != nil {
