@@ -12,7 +12,8 @@ import (
 )
 
 // interruptGrace is how long code in a session has to heed an interrupt before
-// its interpreter is killed.
+// its interpreter is killed. Half-way it gets another one: an interpreter may
+// have lost the first at a moment between its own code and the program's.
 const interruptGrace = 5 * time.Second
 
 // sigint is SIGINT's number.
@@ -68,13 +69,23 @@ func (e *execution) Kill() {
 		e.kernel.proc.Kill()
 		return
 	}
-	e.overtime = time.AfterFunc(interruptGrace, func() {
-		e.kernel.ignored.Store(true)
-		e.kernel.proc.Kill()
+	e.overtime = time.AfterFunc(interruptGrace/2, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.over {
+			return
+		}
+		e.interrupt()
+		e.overtime = time.AfterFunc(interruptGrace/2, func() {
+			e.kernel.ignored.Store(true)
+			e.kernel.proc.Kill()
+		})
 	})
-	// What the kernel cannot be told, its end will tell.
-	_ = e.kernel.proc.Signal(sigint)
+	e.interrupt()
 }
+
+// interrupt sends the kernel the signal. What it cannot be told, its end will tell.
+func (e *execution) interrupt() { _ = e.kernel.proc.Signal(sigint) }
 
 // end makes signals void: the next execution must not get this one's.
 func (e *execution) end() (interrupted bool) {

@@ -6,6 +6,7 @@
 
 const fs = require("node:fs");
 const { createRequire, SourceMap } = require("node:module");
+const net = require("node:net");
 const path = require("node:path");
 const repl = require("node:repl");
 const { PassThrough, Writable } = require("node:stream");
@@ -125,7 +126,12 @@ function imported({ source, specifiers }) {
   return declarations.length > 0 ? `var ${declarations.join(", ")};` : `${module};`;
 }
 
-function evaluate(source, file) {
+// Node puts its own handler of SIGINT in place when such a script starts, and for
+// a moment has none: what an interrupt must not meet runs before begin, or in it.
+const INTERRUPTIBLE = Symbol.for("vm-session");
+const interruptible = new vm.Script('process[Symbol.for("vm-session")]()');
+
+function evaluate(source, file, begin) {
   const { code: compiled, map } = compile(source, file);
   if (map) maps.set(file, new SourceMap(map));
   const code = lasting(compiled);
@@ -134,11 +140,16 @@ function evaluate(source, file) {
     script = new vm.Script(code, { filename: file });
   } catch (error) {
     if (!(error instanceof SyntaxError) || !/\bawait\b/.test(code)) throw error;
+    begin();
     return new Promise((resolve, reject) =>
       loop.eval(code, loop.context, file, (error, value) => (error ? reject(error) : resolve(value))),
     );
   }
-  return script.runInThisContext({ breakOnSigint: true });
+  process[INTERRUPTIBLE] = () => {
+    begin();
+    return script.runInThisContext();
+  };
+  return interruptible.runInThisContext({ breakOnSigint: true });
 }
 
 // An interrupt that comes while the code awaits something.
@@ -163,7 +174,7 @@ process.removeAllListeners("uncaughtException");
 process.on("uncaughtException", show);
 process.on("unhandledRejection", show);
 
-async function execute(file, directory, args, env) {
+async function execute(file, directory, args, env, begin) {
   for (const pair of env) {
     const at = pair.indexOf("=");
     process.env[pair.slice(0, at)] = pair.slice(at + 1);
@@ -175,7 +186,7 @@ async function execute(file, directory, args, env) {
     const interrupted = new Promise((_, reject) => {
       interrupt = () => reject(Object.assign(new Error("interrupted"), { code: INTERRUPTED }));
     });
-    const value = await Promise.race([evaluate(fs.readFileSync(file, "utf8"), file), interrupted]);
+    const value = await Promise.race([evaluate(fs.readFileSync(file, "utf8"), file, begin), interrupted]);
     const text = value === undefined ? "" : util.inspect(value);
     return [0, text.length > MOST_VALUE ? text.slice(0, MOST_VALUE) + "…" : text];
   } catch (error) {
@@ -192,8 +203,13 @@ async function execute(file, directory, args, env) {
 
 async function answer([folder, file, directory, count, ...rest]) {
   redirect(...["stdin", "stdout", "stderr"].map((name) => path.join(folder, name)));
-  reply("begun");
-  const [code, value] = await execute(file, directory, rest.slice(0, +count), rest.slice(+count));
+  let begun = false;
+  const begin = () => {
+    begun = true;
+    reply("begun");
+  };
+  const [code, value] = await execute(file, directory, rest.slice(0, +count), rest.slice(+count), begin);
+  if (!begun) begin(); // the code has an error that it does not get beyond
   stdin?.destroy();
   stdin = undefined;
   redirect("/dev/null", "/dev/null", "/dev/null");
@@ -222,5 +238,7 @@ function take(chunk) {
 }
 
 redirect("/dev/null", "/dev/null", "/dev/null");
-fs.createReadStream("", { fd: requests }).on("data", take).on("end", () => process.exit(0));
+// A file's stream would have a thread that waits for input, and process.exit for
+// that thread.
+new net.Socket({ fd: requests, readable: true, writable: false }).on("data", take).on("end", () => process.exit(0));
 reply("ready");

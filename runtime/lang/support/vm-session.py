@@ -94,11 +94,14 @@ class Kernel:
         folder, file, directory, count = request[:4]
         args, env = request[4:4 + int(count)], request[4 + int(count):]
         self.enter(folder)
-        self.write("begun")
         shown = Shown()
         try:
+            self.running = True  # from begun on an interrupt may come
+            self.write("begun")
             code = self.execute(file, directory, args, env, shown)
-        except KeyboardInterrupt:  # came while the code's own was being shown
+        except KeyboardInterrupt:  # came before the code, or while its own was being shown
+            self.running = False
+            show_error()
             code = 130
         self.running = False
         signal.signal(signal.SIGINT, self.interrupt)
@@ -110,7 +113,6 @@ class Kernel:
 
     def execute(self, file, directory, args, env, shown):
         try:
-            self.running = True
             for pair in env:
                 key, _, value = pair.partition("=")
                 os.environ[key] = value

@@ -42,11 +42,14 @@ module VMSession
 
   def self.answer(folder, file, directory, count, *rest)
     enter(folder)
-    write("begun")
     code, value =
       begin
+        @running = true # from begun on an interrupt may come
+        write("begun")
         evaluate(file, directory, rest.shift(count.to_i), rest)
-      rescue Interrupt # came while the code's own was being shown
+      rescue Interrupt => e # came before the code, or while its own was being shown
+        @running = false
+        show(e)
         [130, ""]
       end
     @running = false
@@ -56,7 +59,6 @@ module VMSession
   end
 
   def self.evaluate(file, directory, args, env)
-    @running = true
     env.each { |pair| ENV.store(*pair.split("=", 2)) }
     Dir.chdir(directory) unless directory.empty?
     ARGV.replace(args)
