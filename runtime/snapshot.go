@@ -9,8 +9,8 @@ import (
 // ErrNoSnapshot: the machine has no snapshot of that name.
 var ErrNoSnapshot = errors.New("no such snapshot")
 
-// ErrSlow: a snapshot that was to be taken only at once cannot be: programs are
-// at work on the files of the machine, which would have to be copied.
+// ErrSlow: a snapshot that was to be taken only at once cannot be: the files of
+// the machine would have to be copied, and there are more than can be in no time.
 var ErrSlow = errors.New("a snapshot would take time")
 
 // SnapshotCost says what taking a snapshot costs.
@@ -19,7 +19,8 @@ type SnapshotCost string
 // Costs; empty = the driver is no Snapshotter here.
 const (
 	// SnapshotInstant: milliseconds whatever the machine has written, while no
-	// program holds its files; else as SnapshotCopied.
+	// program holds its files. Else, what was written since the last snapshot that
+	// was taken so is copied.
 	SnapshotInstant SnapshotCost = "instant"
 	// SnapshotCopied: a time that grows with what the machine has written.
 	SnapshotCopied SnapshotCost = "copied"
@@ -38,7 +39,7 @@ type Snapshotter interface {
 	// returns the bytes that this takes up beside what earlier snapshots do. A
 	// running machine goes on afterwards; it stands still while that is needed
 	// for one consistent moment. With atOnce it fails with ErrSlow rather than
-	// copy files.
+	// copy more files than milliseconds allow.
 	Snapshot(ctx context.Context, ref Ref, name string, atOnce bool, progress Progress) (size int64, err error)
 
 	// Restore gives the machine the files of a snapshot, and starts it; all that
@@ -54,6 +55,13 @@ type Snapshotter interface {
 
 	// Snapshots returns the names of a machine's snapshots, in no order.
 	Snapshots(ctx context.Context, ref Ref) ([]string, error)
+
+	// Unchanged reports whether a running machine has the very files of a snapshot
+	// still, times of the folder that holds executions' scratch folders aside. It
+	// takes a millisecond: where finding out would take longer, where the machine
+	// is stopped or has no such snapshot, it reports false. It may run beside
+	// programs; then true means that it was so at one moment during the call.
+	Unchanged(ctx context.Context, ref Ref, name string) (bool, error)
 
 	// CreateFrom is Driver.Create with the files of another machine's snapshot
 	// instead of an image's. The new machine does not depend on the other one.

@@ -247,6 +247,12 @@ func (d *Driver) dropSnapshots(ctx context.Context, ref runtime.Ref) error {
 	return nil
 }
 
+// Unchanged implements runtime.Snapshotter. To find out, an engine walks through
+// all files.
+func (*Driver) Unchanged(ctx context.Context, _ runtime.Ref, _ string) (bool, error) {
+	return false, ctx.Err()
+}
+
 // CreateFrom implements runtime.Snapshotter.
 func (d *Driver) CreateFrom(ctx context.Context, spec runtime.Spec, from runtime.Ref, name string, progress runtime.Progress) (runtime.Machine, error) {
 	found, err := d.snapshotImage(ctx, from, name)

@@ -26,6 +26,7 @@ type machine struct {
 	log     []runtime.LogLine
 	// snapshots hold files by path; they are never changed.
 	snapshots map[string]map[string]*file
+	frozen    int64 // bytes of the files at the last snapshot
 
 	serving sync.WaitGroup // of streams
 }

@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -11,7 +12,10 @@ import (
 
 var _ runtime.Snapshotter = (*Driver)(nil)
 
-// Snapshot implements runtime.Snapshotter. It is at once unless programs run.
+// littleToCopy is how many bytes are copied at once beside programs that run.
+const littleToCopy = 1 << 20
+
+// Snapshot implements runtime.Snapshotter.
 func (d *Driver) Snapshot(ctx context.Context, ref runtime.Ref, name string, atOnce bool, progress runtime.Progress) (int64, error) {
 	m, err := d.find(ctx, ref)
 	if err != nil {
@@ -25,12 +29,12 @@ func (d *Driver) Snapshot(ctx context.Context, ref runtime.Ref, name string, atO
 	if _, taken := m.snapshots[name]; taken {
 		return 0, fmt.Errorf("%w: snapshot %q is there already", runtime.ErrInvalidSpec, name)
 	}
-	if atOnce && m.world.busyNow() {
+	if atOnce && m.world.busyNow() && m.files.usage()-m.frozen > littleToCopy {
 		return 0, fmt.Errorf("%s: %w", ref, runtime.ErrSlow)
 	}
 	progress.Report("copying files", -1)
-	m.snapshots[name] = m.files.copy()
-	return m.files.usage(), nil
+	m.snapshots[name], m.frozen = m.files.copy(), m.files.usage()
+	return m.frozen, nil
 }
 
 // Restore implements runtime.Snapshotter.
@@ -74,6 +78,22 @@ func (d *Driver) Snapshots(ctx context.Context, ref runtime.Ref) ([]string, erro
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Collect(maps.Keys(m.snapshots)), nil
+}
+
+// Unchanged implements runtime.Snapshotter.
+func (d *Driver) Unchanged(ctx context.Context, ref runtime.Ref, name string) (bool, error) {
+	m, err := d.find(ctx, ref)
+	if err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	frozen, there := m.snapshots[name]
+	return there && m.world != nil && maps.EqualFunc(frozen, m.files.copy(), (*file).equal), nil
+}
+
+func (f *file) equal(other *file) bool {
+	return f.size == other.size && f.mode == other.mode && bytes.Equal(f.data, other.data)
 }
 
 // CreateFrom implements runtime.Snapshotter.

@@ -249,10 +249,11 @@ func (b *booting) makeMounts(plan *sandbox.Plan) ([]*os.File, error) {
 		return nil, err
 	}
 	if b.record.Disk {
-		disk, err := b.keep(mountDisk(b.folder.disk()))
-		if err != nil {
+		disk, device, err := mountDisk(b.folder.disk())
+		if _, err := b.keep(disk, err); err != nil {
 			return nil, err
 		}
+		b.record.Loop = device
 		if err := mount.AttachAt(disk, b.folder.volume()); err != nil {
 			return nil, err
 		}

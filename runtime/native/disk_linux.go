@@ -122,19 +122,23 @@ func copySparse(source *os.File, path string) error {
 }
 
 // mountDisk mounts the file system in a file, detached. The loop device in
-// between goes with the last mount of it.
-func mountDisk(path string) (*os.File, error) {
+// between, whose name it returns, goes with the last mount of it.
+func mountDisk(path string) (disk *os.File, device string, err error) {
 	loop, err := attachLoop(path)
 	if err != nil {
-		return nil, fmt.Errorf("attach disk %s: %w", path, err)
+		return nil, "", fmt.Errorf("attach disk %s: %w", path, err)
 	}
-	return mountLoop(loop)
+	disk, err = mountLoop(loop)
+	return disk, loop.Name(), err
 }
 
 // mountAttached mounts the file system of a disk that is mounted elsewhere: both
-// mounts are of the same one.
-func mountAttached(path string) (*os.File, error) {
-	device, err := loopOf(path)
+// mounts are of the same one. Likely names the loop device to look at first.
+func mountAttached(path, likely string) (*os.File, error) {
+	device, err := likely, error(nil)
+	if !backs(path, likely) {
+		device, err = loopOf(path)
+	}
 	if err != nil || device == "" {
 		return nil, fmt.Errorf("disk %s is not attached: %w", path, err)
 	}
@@ -212,17 +216,31 @@ func awaitDetached(ctx context.Context, path string) error {
 	}
 }
 
+// blockDevices lists the machine's block devices that are made of something else.
+const blockDevices = "/sys/devices/virtual/block"
+
 // loopOf returns the loop device that is made of the file, "" when there is none.
+// A host may have hundreds of them.
 func loopOf(path string) (string, error) {
-	files, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	folder, err := os.Open(blockDevices)
 	if err != nil {
 		return "", err
 	}
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err == nil && string(raw) == path+"\n" {
-			return filepath.Join("/dev", filepath.Base(filepath.Dir(filepath.Dir(file)))), nil
+	defer func() { _ = folder.Close() }()
+	names, err := folder.Readdirnames(-1)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		if device := "/dev/" + name; backs(path, device) {
+			return device, nil
 		}
 	}
 	return "", nil
+}
+
+// backs reports whether the file is what a loop device is made of.
+func backs(path, device string) bool {
+	raw, err := os.ReadFile(filepath.Join(blockDevices, filepath.Base(device), "loop/backing_file"))
+	return err == nil && string(raw) == path+"\n"
 }

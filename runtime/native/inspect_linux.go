@@ -126,14 +126,18 @@ func (d *Driver) DiskUsage(ctx context.Context, ref runtime.Ref) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	switch {
-	case r.Disk:
+	if r.Disk {
 		return diskUsage(f, r)
-	case d.foreignFiles():
-		return d.errand(ctx, sandbox.Plan{Measure: f.layers()})
-	default:
-		return tree.Size(f.layers())
 	}
+	return d.measure(ctx, f.layers())
+}
+
+// measure returns the bytes that a machine's files take up.
+func (d *Driver) measure(ctx context.Context, path string) (int64, error) {
+	if d.foreignFiles() {
+		return d.errand(ctx, sandbox.Plan{Measure: path})
+	}
+	return tree.Size(path)
 }
 
 // diskUsage is what a disk holds. A running machine's file system says it; of a

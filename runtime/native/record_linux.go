@@ -33,7 +33,8 @@ type record struct {
 	Owner       string              `json:"owner"`          // runtime.Owner of who made it
 	Init        string              `json:"init,omitempty"` // runtime.Owner of its process 1, seen from the host
 	Enforcement runtime.Enforcement `json:"enforcement"`
-	Disk        bool                `json:"disk"` // whether volume.ext4 holds its files
+	Disk        bool                `json:"disk"`           // whether volume.ext4 holds its files
+	Loop        string              `json:"loop,omitempty"` // device of the disk since the last start
 	Base        base                `json:"base"`
 
 	Layers    stack            `json:"layers"`              // the first is written to, the others are frozen
@@ -54,18 +55,30 @@ type base struct {
 
 // write replaces the record, whole or not at all.
 func (r record) write(f folder) error {
-	raw, err := json.MarshalIndent(r, "", "\t")
+	commit, err := r.draft(f)
 	if err != nil {
 		return err
 	}
-	temporary := f.record() + ".new"
-	if err := os.WriteFile(temporary, raw, 0o600); err != nil {
-		return fmt.Errorf("record the machine: %w", err)
+	return commit()
+}
+
+// draft writes the record beside the one that counts. To commit it takes no room
+// on the disk, so it can be the last step of something that cannot be taken back.
+func (r record) draft(f folder) (commit func() error, err error) {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
 	}
-	if err := os.Rename(temporary, f.record()); err != nil {
-		return fmt.Errorf("record the machine: %w", err)
+	beside := f.record() + ".new"
+	if err := os.WriteFile(beside, raw, 0o600); err != nil {
+		return nil, fmt.Errorf("record the machine: %w", err)
 	}
-	return nil
+	return func() error {
+		if err := os.Rename(beside, f.record()); err != nil {
+			return fmt.Errorf("record the machine: %w", err)
+		}
+		return nil
+	}, nil
 }
 
 // readRecord fails with ErrNoMachine when there is no folder. Without a record

@@ -24,19 +24,18 @@ import (
 // enough for all that do not hold files of the old stack: the guest, its idle
 // supervisors, and whatever else merely waits; see quiet. Nobody notices.
 
-// restack puts an empty layer on a frozen machine's own. The record on disk tells
-// of it beforehand: who dies in the middle leaves a machine with either root, and
-// settle and boot go on with both.
-func (m *layered) restack(ctx context.Context, next *record) error {
+// restack puts an empty layer on a frozen machine's own, and records that what is
+// below is a snapshot. Who dies before that leaves a machine with either root, that
+// stands still; settle tells which.
+func (m *layered) restack(ctx context.Context, next *record, name string) error {
 	return inVolume(ctx, m.folder, m.record, func() error {
-		if err := next.squash(m.folder); err != nil {
+		squashed, err := next.squash(m.folder, true)
+		if err != nil {
 			return err
 		}
+		next.Snapshots[name] = slices.Clone(next.Layers)
 		next.addLayer()
 		if err := emptyLayer(m.folder, next.Layers); err != nil {
-			return err
-		}
-		if err := next.write(m.folder); err != nil {
 			return err
 		}
 		top := next.Layers[0]
@@ -47,10 +46,17 @@ func (m *layered) restack(ctx context.Context, next *record) error {
 			return err
 		}
 		defer func() { _ = root.Close() }()
-		if err := next.sweep(m.folder); err != nil {
+		commit, err := next.draft(m.folder)
+		if err == nil {
+			err = onOwnThread(func() error { return m.pivot(root) })
+		}
+		if err == nil {
+			err = commit()
+		}
+		if err != nil || !squashed {
 			return err
 		}
-		return m.pivot(root)
+		return next.sweep(m.folder)
 	})
 }
 
@@ -58,23 +64,22 @@ func (m *layered) restack(ctx context.Context, next *record) error {
 // thread enters for good, with all that is mounted in the old one.
 func (m *layered) pivot(root *os.File) error {
 	init := m.record.init().PID
-	mounts, err := mountsOf(init)
-	if err != nil {
-		return err
-	}
 	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", init))
 	if err != nil {
 		return fmt.Errorf("enter the machine: %w", err)
 	}
 	defer func() { _ = namespace.Close() }()
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return fmt.Errorf("enter the machine: %w", err)
+	}
 	if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("enter the machine: %w", err)
 	}
-	old := mounts.root()
+	old := m.mounts.root()
 	if err := mount.AttachAt(root, "/"); err != nil {
 		return err
 	}
-	for _, mounted := range mounts {
+	for _, mounted := range m.mounts {
 		if mounted.parent != old.id {
 			continue
 		}
@@ -156,17 +161,20 @@ func (t mountTable) root() mounted {
 }
 
 // settle brings a record into step with its running machine, after somebody died
-// before he had put the layer in place that the record tells of.
+// who had put a layer in place that the record does not tell of yet.
 func (m *layered) settle(next *record) error {
 	if m.record.init().Gone() {
 		return nil
 	}
-	mounts, err := mountsOf(m.record.init().PID)
-	if err != nil {
+	var err error
+	if m.mounts, err = mountsOf(m.record.init().PID); err != nil {
 		return err
 	}
-	if live := mounts.root().source; len(next.Layers) > 1 && next.Layers[1] == live {
-		next.Layers = next.Layers[1:]
+	if live := m.mounts.root().source; !slices.Contains(next.Layers, live) {
+		next.addLayer()
+		if next.Layers[0] != live {
+			return fmt.Errorf("the machine writes to layer %s, which is none of its own", live)
+		}
 	}
 	return nil
 }
@@ -176,10 +184,6 @@ func (m *layered) settle(next *record) error {
 // be written, or as writable memory.
 func (m *layered) quiet() (bool, error) {
 	init := m.record.init().PID
-	mounts, err := mountsOf(init)
-	if err != nil {
-		return false, err
-	}
 	var root unix.Stat_t
 	if err := unix.Stat(fmt.Sprintf("/proc/%d/root/.", init), &root); err != nil {
 		return false, fmt.Errorf("look at the machine's root: %w", err)
@@ -190,7 +194,7 @@ func (m *layered) quiet() (bool, error) {
 		return false, fmt.Errorf("list the machine's processes: %w", err)
 	}
 	for _, pid := range pids {
-		if quiet, err := quietProcess(pid, mounts.root().id, root); err != nil || !quiet {
+		if quiet, err := quietProcess(pid, m.mounts.root().id, root); err != nil || !quiet {
 			return false, err
 		}
 	}

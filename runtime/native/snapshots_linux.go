@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -32,16 +33,17 @@ type layered struct {
 	folder folder
 	record record
 	cgroup machineCgroup
+	mounts mountTable // of the machine; see settle
 }
 
 // work finds a machine that is whole, and keeps others from its layers until done
 // is called.
 func (d *Driver) work(ref runtime.Ref) (m *layered, done func(), err error) {
 	f := d.layout.machine(ref)
-	if _, err := readRecord(ref, f); err != nil {
-		return nil, nil, err
-	}
 	done, err = lockLayers(f)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s: %w", ref, runtime.ErrNoMachine)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -80,13 +82,24 @@ func (d *Driver) Snapshot(ctx context.Context, ref runtime.Ref, name string, atO
 	if err != nil {
 		return 0, fmt.Errorf("snapshot of %s: %w", ref, err)
 	}
-	used, err := d.DiskUsage(ctx, ref)
-	if err != nil {
-		return 0, err
+	return m.size(ctx, next, name)
+}
+
+// size is what a new snapshot takes up. A disk tells how much is used of it; of
+// other files the topmost layer is measured.
+func (m *layered) size(ctx context.Context, next record, name string) (int64, error) {
+	if next.Disk {
+		return max(0, next.Used-m.record.Used), nil
 	}
-	size := max(0, used-next.Used)
-	next.Used = used
-	return size, next.write(m.folder)
+	return m.driver.measure(ctx, m.folder.layer(next.Snapshots[name][0]))
+}
+
+// measureDisk notes how much of the machine's disk is used, if it has one.
+func (m *layered) measureDisk(next *record) (err error) {
+	if next.Disk {
+		next.Used, err = diskUsage(m.folder, m.record)
+	}
+	return err
 }
 
 // freezeLayer freezes the layer of a stopped machine.
@@ -95,12 +108,22 @@ func (m *layered) freezeLayer(ctx context.Context, next *record, name string) er
 		if err := prepareLayer(m.folder, next, m.driver.identity()); err != nil {
 			return err
 		}
-		if err := next.squash(m.folder); err != nil {
+		squashed, err := next.squash(m.folder, false)
+		if err != nil {
 			return err
 		}
 		next.Snapshots[name] = slices.Clone(next.Layers)
 		next.addLayer()
-		return emptyLayer(m.folder, next.Layers)
+		if err := emptyLayer(m.folder, next.Layers); err != nil {
+			return err
+		}
+		if err := m.measureDisk(next); err != nil {
+			return err
+		}
+		if err := next.write(m.folder); err != nil || !squashed {
+			return err
+		}
+		return next.sweep(m.folder)
 	})
 }
 
@@ -119,16 +142,38 @@ func (m *layered) snapshotRunning(ctx context.Context, next *record, name string
 	case err != nil:
 		return err
 	case quiet:
-		err = m.restack(ctx, next)
-		if err == nil {
-			next.Snapshots[name] = slices.Clone(next.Layers[1:])
+		if err := m.measureDisk(next); err != nil {
+			return err
 		}
-		return err
-	case atOnce:
-		return fmt.Errorf("programs are at work in it: %w", runtime.ErrSlow)
+		return m.restack(ctx, next, name)
 	}
-	progress.Report("copying files", -1)
-	return inVolume(ctx, m.folder, m.record, func() error { return m.copyLayer(ctx, next, name) })
+	return inVolume(ctx, m.folder, m.record, func() error {
+		if atOnce {
+			if err := m.copiedAtOnce(next.Layers[0]); err != nil {
+				return err
+			}
+		}
+		progress.Report("copying files", -1)
+		return m.copyLayer(ctx, next, name)
+	})
+}
+
+// What a snapshot at once may copy: it takes milliseconds, and twenty of them take
+// a small part of the machine's disk.
+const (
+	copiedFiles = 200
+	copiedBytes = 4 << 20
+	copiedPart  = 256 // of the disk: one in so many bytes
+)
+
+// copiedAtOnce fails with ErrSlow when it would take time to copy a layer.
+func (m *layered) copiedAtOnce(name string) error {
+	limit := min(copiedBytes, int64(m.record.Spec.Limits.DiskMiB)*mebibyte/copiedPart)
+	small, err := tree.Within(m.folder.upper(name), copiedFiles, limit)
+	if err == nil && !small {
+		err = fmt.Errorf("programs hold files open, and much has been written since: %w", runtime.ErrSlow)
+	}
+	return err
 }
 
 // copyLayer copies the layer that is written to, beside it.
@@ -148,7 +193,10 @@ func (m *layered) copyLayer(ctx context.Context, next *record, name string) erro
 	}
 	next.Last = beside.Last
 	next.Snapshots[name] = append(stack{top}, next.Layers[1:]...)
-	return nil
+	if err := m.measureDisk(next); err != nil {
+		return err
+	}
+	return next.write(m.folder)
 }
 
 // Restore implements runtime.Snapshotter.
@@ -169,7 +217,7 @@ func (d *Driver) Restore(ctx context.Context, ref runtime.Ref, name string) (run
 	next.Layers = slices.Clone(frozen)
 	next.addLayer()
 	err = inVolume(ctx, m.folder, m.record, func() error {
-		if err := next.squash(m.folder); err != nil {
+		if _, err := next.squash(m.folder, false); err != nil {
 			return err
 		}
 		if err := emptyLayer(m.folder, next.Layers); err != nil {
@@ -259,7 +307,7 @@ func (d *Driver) CreateFrom(ctx context.Context, spec runtime.Spec, from runtime
 func copyLayers(ctx context.Context, source *layered, f folder, r record) error {
 	return inVolume(ctx, source.folder, source.record, func() error {
 		if r.Disk {
-			disk, err := mountDisk(f.disk())
+			disk, err := openDisk(f, r, false)
 			if err != nil {
 				return err
 			}
@@ -297,9 +345,6 @@ func (d *Driver) Mend(ctx context.Context, ref runtime.Ref) error {
 		return err
 	}
 	defer done()
-	if err := m.cgroup.thaw(); err != nil {
-		return err
-	}
 	h, err := d.host()
 	if err != nil || h.snapshots() == "" {
 		return err
@@ -309,6 +354,9 @@ func (d *Driver) Mend(ctx context.Context, ref runtime.Ref) error {
 		return err
 	}
 	if err := next.write(m.folder); err != nil {
+		return err
+	}
+	if err := m.cgroup.thaw(); err != nil {
 		return err
 	}
 	return inVolume(ctx, m.folder, next, func() error { return next.sweep(m.folder) })

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/agent"
 )
 
 // traces counts what snapshots could leave behind of one state folder's machines:
@@ -135,8 +136,150 @@ func usage(t *testing.T, d runtime.Driver, ref runtime.Ref) int64 {
 	return used
 }
 
+// TestUnchanged makes every kind of change to a machine's files: each is noticed,
+// and executions that make none are none.
+func TestUnchanged(t *testing.T) {
+	d := nativeDriver(t, t.TempDir())
+	snapshots := snapshotter(t, d)
+	s := spec(1)
+	makeMachine(t, d, s)
+	shell(t, d, s.Ref, "mkdir -p a/b /tmp/kept && echo x > a/file && ln -s file a/link && chmod 600 a/file && touch /tmp/kept/file")
+	takeWhenQuiet(t, snapshots, s.Ref, "s")
+	unchanged := func() bool {
+		t.Helper()
+		same, err := snapshots.Unchanged(t.Context(), s.Ref, "s")
+		must(t, err)
+		return same
+	}
+	for _, harmless := range []string{
+		"true", "cat a/file /etc/hosts; ls -lR . /tmp /etc", "mkdir /tmp/run-1 && echo x > /tmp/run-1/file && rm -r /tmp/run-1",
+		"echo x > /dev/shm/x; cd a/b && sh -c 'exit 1'", "touch /usr/x /x; mkdir /y; chmod 700 /; rm -rf /usr /etc/hosts; true",
+	} {
+		shell(t, d, s.Ref, harmless)
+		if !unchanged() {
+			t.Fatalf("after %q, something has changed", harmless)
+		}
+	}
+	for _, change := range []string{
+		"echo y > new", "echo y >> a/file", "touch a/file", "chmod 644 a/file", "rm a/link", "mv a/file a/other", "ln a/file a/hard",
+		"touch -d yesterday a", "chmod 700 a/b", "rmdir a/b", "touch /tmp/new", "rm /tmp/kept/file", "rm -r /tmp/kept", "touch -m /tmp/kept",
+		"rm -r a", "truncate -s 1 a/file", ": > a/file", "ln -sfn other a/link", "touch -h a/link", "mkdir /tmp/run-1", "mkfifo /tmp/f",
+		"python3 -c 'import mmap; f = open(\"a/file\", \"r+b\"); mmap.mmap(f.fileno(), 0)[0] = 65'",
+	} {
+		shell(t, d, s.Ref, change)
+		if unchanged() {
+			t.Errorf("%q is no change", change)
+		}
+		if _, err := snapshots.Restore(t.Context(), s.Ref, "s"); err != nil {
+			t.Fatal(err)
+		}
+		if !unchanged() {
+			t.Fatalf("after %q was undone, something has changed", change)
+		}
+	}
+}
+
+// takeWhenQuiet takes a snapshot that freezes the machine's layer.
+func takeWhenQuiet(t *testing.T, snapshots runtime.Snapshotter, ref runtime.Ref, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		takeAtOnce(t, snapshots, ref, name)
+		frozen, err := snapshots.Unchanged(t.Context(), ref, name)
+		must(t, err)
+		if frozen {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the machine never comes to rest")
+		}
+		must(t, snapshots.DeleteSnapshot(t.Context(), ref, name))
+	}
+}
+
+// TestSnapshotOfHeldFiles takes snapshots at once of a machine in which a program
+// writes to a file that it holds open, in a folder that it works in.
+func TestSnapshotOfHeldFiles(t *testing.T) {
+	d := nativeDriver(t, t.TempDir())
+	snapshots := snapshotter(t, d)
+	s := spec(1)
+	makeMachine(t, d, s)
+	client := connect(t, d, s.Ref)
+	const writer = `mkdir -p work && cd work && exec 3>>log && while read line; do echo "$line" >&3; echo done; done`
+	run := agent.Run{ID: "writer", Command: []string{"/bin/sh", "-c", writer}, OpenStdin: true}
+	must(t, client.Start(t.Context(), run))
+	answers := make(chan string)
+	go func() {
+		defer close(answers)
+		_, _ = client.Follow(t.Context(), run.ID, func(_ agent.Stream, text []byte) { answers <- string(text) }) // ended by the restoration
+	}()
+	for _, line := range []string{"one", "two", "three"} {
+		must(t, client.Input(t.Context(), run.ID, []byte(line+"\n"), false))
+		if got := <-answers; got != "done\n" {
+			t.Fatalf("the writer says %q", got)
+		}
+		takeAtOnce(t, snapshots, s.Ref, line)
+	}
+	for name, want := range map[string]string{"two": "one\ntwo\n", "three": "one\ntwo\nthree\n", "one": "one\n"} {
+		if _, err := snapshots.Restore(t.Context(), s.Ref, name); err != nil {
+			t.Fatal(err)
+		}
+		if got := shell(t, d, s.Ref, "cat work/log"); got != want {
+			t.Errorf("snapshot %s holds %q, want %q", name, got, want)
+		}
+	}
+	for range answers { // until the stream has ended
+	}
+}
+
+// connect opens a stream to a machine's guest, until the test ends.
+func connect(t *testing.T, d runtime.Driver, ref runtime.Ref) *agent.Client {
+	t.Helper()
+	stream, err := d.Open(t.Context(), ref)
+	must(t, err)
+	client, err := agent.NewClient(stream)
+	must(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// TestLargeLayersAreMergedLater: a snapshot of a running machine does not wait for
+// many files to be renamed, one of a stopped machine does.
+func TestLargeLayersAreMergedLater(t *testing.T) {
+	state := t.TempDir()
+	d := nativeDriver(t, state)
+	snapshots := snapshotter(t, d)
+	s := spec(1)
+	makeMachine(t, d, s)
+	layers := func(name string, want int) {
+		t.Helper()
+		if got := traces(t, state)["layers"]; got != want {
+			t.Errorf("%d layers after snapshot %s, want %d", got, name, want)
+		}
+	}
+	takeWhenQuiet(t, snapshots, s.Ref, "empty")
+	shell(t, d, s.Ref, "mkdir many && cd many && seq 600 | xargs touch")
+	takeWhenQuiet(t, snapshots, s.Ref, "many")
+	layers("many", 3)
+	for _, name := range []string{"empty", "many"} {
+		must(t, snapshots.DeleteSnapshot(t.Context(), s.Ref, name))
+	}
+	shell(t, d, s.Ref, "echo x > file")
+	takeWhenQuiet(t, snapshots, s.Ref, "file")
+	layers("file", 4)
+	must(t, d.Stop(t.Context(), s.Ref, 0))
+	_, err := snapshots.Snapshot(t.Context(), s.Ref, "stopped", false, nil)
+	must(t, err)
+	layers("stopped", 3) // one of each snapshot, and one to write to
+	if _, err := snapshots.Restore(t.Context(), s.Ref, "file"); err != nil {
+		t.Fatal(err)
+	}
+	if got := shell(t, d, s.Ref, "ls many | wc -l; cat file"); got != "600\nx\n" {
+		t.Errorf("merged, the machine has %q", got)
+	}
+}
+
 // TestMend plays drivers that died in the middle of a snapshot: with the machine
-// standing still, and with a layer on record that was never put in place.
+// standing still, and with a layer in place that the record does not tell of.
 func TestMend(t *testing.T) {
 	state := t.TempDir()
 	d := nativeDriver(t, state)
@@ -144,39 +287,40 @@ func TestMend(t *testing.T) {
 	s := spec(1)
 	makeMachine(t, d, s)
 	shell(t, d, s.Ref, "echo kept > file")
-	announce := func() {
+	// unrecorded takes a snapshot that the record does not tell of, like somebody
+	// who dies right before he records it.
+	unrecorded := func() {
 		path := filepath.Join(state, "native", s.Ref.String(), "machine.json")
 		raw, err := os.ReadFile(path)
 		must(t, err)
-		var r map[string]any
-		must(t, json.Unmarshal(raw, &r))
-		r["layers"] = append([]any{"0099"}, r["layers"].([]any)...)
-		r["last"] = 99
-		raw, err = json.Marshal(r)
-		must(t, err)
+		takeWhenQuiet(t, snapshots, s.Ref, "unrecorded")
 		must(t, os.WriteFile(path, raw, 0o600))
+		freezeByHand(t, s.Ref)
 	}
 
-	announce()
-	freezeByHand(t, s.Ref)
+	unrecorded()
 	must(t, snapshots.Mend(t.Context(), s.Ref))
+	if names, err := snapshots.Snapshots(t.Context(), s.Ref); err != nil || len(names) > 0 {
+		t.Errorf("snapshots: %q, %v; want none", names, err)
+	}
+	shell(t, d, s.Ref, "echo more >> file")
 	takeAtOnce(t, snapshots, s.Ref, "mended")
 	shell(t, d, s.Ref, "echo lost > file")
 	if _, err := snapshots.Restore(t.Context(), s.Ref, "mended"); err != nil {
 		t.Fatal(err)
 	}
-	if got := shell(t, d, s.Ref, "cat file"); got != "kept\n" {
+	if got := shell(t, d, s.Ref, "cat file"); got != "kept\nmore\n" {
 		t.Errorf("the snapshot holds %q, want what the machine had written", got)
 	}
 
 	shell(t, d, s.Ref, "echo newer > file")
-	announce()
+	unrecorded()
 	must(t, d.Stop(t.Context(), s.Ref, 0))
 	if _, err := d.Start(t.Context(), s.Ref); err != nil {
 		t.Fatal(err)
 	}
 	if got := shell(t, d, s.Ref, "cat file"); got != "newer\n" {
-		t.Errorf("started with the announced layer, the machine has %q", got)
+		t.Errorf("started without the unrecorded layer, the machine has %q", got)
 	}
 	freezeByHand(t, s.Ref) // and is destroyed like that
 }

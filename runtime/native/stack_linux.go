@@ -2,6 +2,7 @@ package native
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 
@@ -44,10 +45,14 @@ func (r *record) needed(name string) bool {
 }
 
 // mergeable finds two frozen layers, one right on the other, that nothing tells
-// apart any more: whatever has one has both.
-func (r *record) mergeable() (upper, lower string, found bool) {
+// apart any more: whatever has one has both. Upper ones that are to be left are
+// passed over.
+func (r *record) mergeable(leave stack) (upper, lower string, found bool) {
 	for i := 1; i+1 < len(r.Layers); i++ {
 		upper, lower = r.Layers[i], r.Layers[i+1]
+		if slices.Contains(leave, upper) {
+			continue
+		}
 		apart := slices.ContainsFunc(r.stacks(), func(s stack) bool {
 			at := slices.Index(s, lower)
 			return at == 0 || at > 0 && s[at-1] != upper
@@ -82,7 +87,10 @@ func (r record) clone() record {
 // it is the machine's root. It appears at once.
 func emptyLayer(f folder, layers stack) error {
 	upper, making := f.upper(layers[0]), f.upper(layers[0])+".making"
-	err := os.MkdirAll(making, 0o700)
+	err := tree.Remove(f.layer(layers[0])) // of one who died over it
+	if err == nil {
+		err = os.MkdirAll(making, 0o700)
+	}
 	if err == nil {
 		err = layer.Attributes(f.upper(layers[1]), making)
 	}
@@ -96,18 +104,38 @@ func emptyLayer(f folder, layers stack) error {
 }
 
 // squash merges the layers that nothing tells apart any more, so that a machine
-// with few snapshots has few layers, however many it has had. The volume must be
-// mounted, and nobody at work on it.
-func (r *record) squash(f folder) error {
+// with few snapshots has few layers, however many it has had, and reports whether
+// there were any: sweep removes what is left of them, once the record on disk does
+// not name them any more. The volume must be mounted, and nobody at work on it.
+//
+// With atOnce, layers of many files wait for another time, unless the stack has
+// become too high: their merger takes longer than milliseconds.
+func (r *record) squash(f folder, atOnce bool) (squashed bool, err error) {
+	const (
+		manyFiles = 500 // each is renamed
+		tooHigh   = 100 // the kernel stacks 500; overlayfs, OVL_MAX_STACK
+	)
+	var left stack
 	for {
-		upper, lower, found := r.mergeable()
+		upper, lower, found := r.mergeable(left)
 		if !found {
-			return nil
+			return squashed, nil
+		}
+		if atOnce && len(r.Layers) < tooHigh {
+			few, err := tree.Within(f.upper(upper), manyFiles, math.MaxInt64)
+			if err != nil {
+				return squashed, fmt.Errorf("measure a layer: %w", err)
+			}
+			if !few {
+				left = append(left, upper)
+				continue
+			}
 		}
 		if err := layer.Merge(f.upper(upper), f.upper(lower)); err != nil {
-			return err
+			return squashed, err
 		}
 		r.forget(upper)
+		squashed = true
 	}
 }
 

@@ -25,11 +25,7 @@ func inVolume(ctx context.Context, f folder, r record, do func() error) error {
 			return err
 		}
 		if r.Disk {
-			attach := mountDisk
-			if live {
-				attach = mountAttached
-			}
-			disk, err := attach(f.disk())
+			disk, err := openDisk(f, r, live)
 			if err != nil {
 				return err
 			}
@@ -40,6 +36,15 @@ func inVolume(ctx context.Context, f folder, r record, do func() error) error {
 		}
 		return do()
 	})
+}
+
+// openDisk mounts a machine's disk, detached.
+func openDisk(f folder, r record, live bool) (disk *os.File, err error) {
+	if live {
+		return mountAttached(f.disk(), r.Loop)
+	}
+	disk, _, err = mountDisk(f.disk())
+	return disk, err
 }
 
 // privateMounts gives the calling thread mounts, and a working directory, of its

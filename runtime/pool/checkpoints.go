@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/itechsmart/vm/db"
@@ -37,7 +38,13 @@ func (t *Tenant) checkpoint(ctx context.Context, vm db.VirtualMachine, asked *bo
 	case asked != nil, t.defaults.Checkpoint != CheckpointAuto, vm.Scratch:
 		return 0, nil
 	}
-	if t.snapshotCost(ctx, vm) != runtime.SnapshotInstant || !t.idle(ctx, vm) {
+	if t.snapshotCost(ctx, vm) != runtime.SnapshotInstant {
+		return 0, nil
+	}
+	if s := t.standing(ctx, vm); s != 0 {
+		return s, nil
+	}
+	if !t.idle(ctx, vm) {
 		return 0, nil
 	}
 	id, err := t.takeCheckpoint(ctx, vm, true)
@@ -45,6 +52,31 @@ func (t *Tenant) checkpoint(ctx context.Context, vm db.VirtualMachine, asked *bo
 		t.log.Warn("an execution goes without a checkpoint", "vm", vm.Name, "error", err)
 	}
 	return id, nil
+}
+
+// standing returns the snapshot that a VM's files have not changed since; 0 = there
+// is none. It does for a checkpoint, whatever it was taken for.
+func (p *Pool) standing(ctx context.Context, vm db.VirtualMachine) int64 {
+	if vm.Snapshot == 0 {
+		return 0
+	}
+	driver, err := p.driver(vm.Runtime)
+	snapshotter, is := driver.(runtime.Snapshotter)
+	if err != nil || !is {
+		return 0
+	}
+	s, err := p.store.Snapshot(ctx, vm.Snapshot)
+	if err != nil {
+		return 0
+	}
+	unchanged, err := snapshotter.Unchanged(ctx, p.ref(vm), s.Reference)
+	if err != nil {
+		p.log.Warn("cannot find out whether a VM has changed", "vm", vm.Name, "error", err)
+	}
+	if err != nil || !unchanged {
+		return 0
+	}
+	return s.ID
 }
 
 // snapshotCost is what a VM's snapshots cost; empty = it has none. Each driver is
@@ -71,23 +103,26 @@ func (t *Tenant) takeCheckpoint(ctx context.Context, vm db.VirtualMachine, atOnc
 }
 
 // pruneCheckpoints removes a VM's oldest checkpoints, so that those stay that
-// are kept. The VM must be held.
-func (p *Pool) pruneCheckpoints(ctx context.Context, vm db.VirtualMachine, driver runtime.Snapshotter) error {
+// are kept: the last ones, and the one that the newest followed, which was perhaps
+// restored long after it was taken. The VM must be held.
+func (p *Pool) pruneCheckpoints(ctx context.Context, vm db.VirtualMachine, driver runtime.Snapshotter, newest db.Snapshot) error {
 	rows, err := p.store.Snapshots(ctx, vm.UserID, vm.ID)
 	if err != nil {
 		return err
 	}
-	var checkpoints []db.Snapshot
-	for _, row := range rows {
-		if row.Kind == snapshotAuto {
-			checkpoints = append(checkpoints, row)
+	rows = slices.DeleteFunc(rows, func(s db.Snapshot) bool { return s.Kind != snapshotAuto })
+	excess := len(rows) - checkpointsKept
+	for _, s := range rows {
+		switch {
+		case excess <= 0:
+			return nil
+		case s.ID == newest.Parent:
+			continue
 		}
-	}
-	for len(checkpoints) > checkpointsKept {
-		if err := p.drop(ctx, vm, driver, checkpoints[0]); err != nil {
+		if err := p.drop(ctx, vm, driver, s); err != nil {
 			return err
 		}
-		checkpoints = checkpoints[1:]
+		excess--
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func (p *Pool) takeSnapshot(ctx context.Context, vm db.VirtualMachine, s *db.Sna
 		}
 	}
 	if err == nil && s.Kind == snapshotAuto {
-		err = p.pruneCheckpoints(lasting, vm, driver)
+		err = p.pruneCheckpoints(lasting, vm, driver, *s)
 	}
 	if err != nil {
 		_, err = p.settleAs(ctx, vm, driver, err)

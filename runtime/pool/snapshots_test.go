@@ -223,3 +223,71 @@ func TestAFailedDriverLeavesNoRow(t *testing.T) {
 		t.Errorf("the VM is %s, %v; want error", vm.Status, err)
 	}
 }
+
+// runNow runs code in a VM as its row is now, like a request does, and returns the
+// execution as it is recorded.
+func (r *rig) runNow(t *testing.T, vm db.VirtualMachine, code string) db.Execution {
+	t.Helper()
+	vm, err := r.Get(t.Context(), vm.ID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.run(t, vm, code)
+}
+
+// TestACheckpointStandsUntilSomethingChanges: executions that write nothing share
+// the checkpoint of the one before, and each can be undone all the same.
+func TestACheckpointStandsUntilSomethingChanges(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	var checkpoints []int64
+	for _, code := range []string{"write file 1", "print x", "print x", "write other 1", "print x"} {
+		checkpoints = append(checkpoints, r.runNow(t, vm, code).Checkpoint)
+	}
+	if c := checkpoints; c[0] == 0 || c[1] == c[0] || c[2] != c[1] || c[3] != c[1] || c[4] == c[1] {
+		t.Errorf("checkpoints before the executions: %d", c)
+	}
+	if list := r.snapshots(t, vm); len(list) != 3 {
+		t.Errorf("%d checkpoints were taken, want 3", len(list))
+	}
+	for i, want := range []struct{ file, other bool }{{true, true}, {true, false}, {true, false}, {true, false}, {false, false}} {
+		var err error
+		if vm, err = r.Undo(t.Context(), vm); err != nil {
+			t.Fatal(err)
+		}
+		_, _, fileErr := r.ReadFile(t.Context(), vm, "file")
+		_, _, otherErr := r.ReadFile(t.Context(), vm, "other")
+		if (fileErr == nil) != want.file || (otherErr == nil) != want.other {
+			t.Errorf("after %d times undo: file %v, other %v; want %v", i+1, fileErr, otherErr, want)
+		}
+	}
+}
+
+// TestACheckpointInUseIsKept restores the oldest of all checkpoints: it is what the
+// next execution is undone by, however many were taken after it.
+func TestACheckpointInUseIsKept(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	for i := range 20 {
+		r.runNow(t, vm, fmt.Sprintf("write file%d 1", i))
+	}
+	oldest := r.snapshots(t, vm)[0]
+	if _, err := r.Restore(t.Context(), vm, oldest); err != nil {
+		t.Fatal(err)
+	}
+	if e := r.runNow(t, vm, "write first 1"); e.Checkpoint != oldest.ID {
+		t.Errorf("the checkpoint is %d, want %d, which was restored", e.Checkpoint, oldest.ID)
+	}
+	r.runNow(t, vm, "write second 1")
+	if list := r.snapshots(t, vm); len(list) != 20 || list[0].ID != oldest.ID {
+		t.Errorf("%d checkpoints, the oldest %+v", len(list), list[0])
+	}
+	for range 2 {
+		if _, err := r.Undo(t.Context(), vm); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.has(t, vm, "first") {
+		t.Error("the first execution after the restoration was not undone")
+	}
+}

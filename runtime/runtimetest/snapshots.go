@@ -261,24 +261,78 @@ func testSnapshotFork(t *testing.T, s *suite) {
 // testSnapshotAtOnce: while a program is at work, a snapshot may need to copy.
 func testSnapshotAtOnce(t *testing.T, s *suite) {
 	snapshots := s.snapshots(t)
+	instant := s.features.Snapshots == runtime.SnapshotInstant
 	m := s.fresh(t, s.spec())
+	m.probe(t, "write", "ballast", "16")
 	m.say(t, "kept")
 	_, err := snapshots.Snapshot(t.Context(), m.spec.Ref, "idle", true, nil)
-	if instant := s.features.Snapshots == runtime.SnapshotInstant; instant != (err == nil) || err != nil && !errors.Is(err, runtime.ErrSlow) {
+	if instant != (err == nil) || err != nil && !errors.Is(err, runtime.ErrSlow) {
 		t.Fatalf("at once, of an idle machine: %v, with the cost %q", err, s.features.Snapshots)
 	}
 	m.during(t, m.program("sleep", "1h"), func(ctx context.Context, id string) {
-		if _, err := snapshots.Snapshot(ctx, m.spec.Ref, "busy", true, nil); !errors.Is(err, runtime.ErrSlow) {
-			t.Errorf("at once, of a machine at work: %v, want ErrSlow", err)
+		m.say(t, "little")
+		_, err := snapshots.Snapshot(ctx, m.spec.Ref, "little", true, nil)
+		if instant != (err == nil) || err != nil && !errors.Is(err, runtime.ErrSlow) {
+			t.Errorf("at once, while a program is at work and little was written: %v, with the cost %q", err, s.features.Snapshots)
+		}
+		m.probe(t, "write", "more", "16")
+		if _, err := snapshots.Snapshot(ctx, m.spec.Ref, "much", true, nil); !errors.Is(err, runtime.ErrSlow) {
+			t.Errorf("at once, while a program is at work and much was written: %v, want ErrSlow", err)
 		}
 		if err := m.client.Kill(ctx, id, agent.Cancelled); err != nil {
 			t.Error(err)
 		}
 	})
-	if left, err := snapshots.Snapshots(t.Context(), m.spec.Ref); err != nil || slices.Contains(left, "busy") {
+	if left, err := snapshots.Snapshots(t.Context(), m.spec.Ref); err != nil || slices.Contains(left, "much") {
 		t.Errorf("snapshots: %q, %v", left, err)
 	}
 	m.healthy(t)
+	if instant {
+		m.restore(t, "idle")
+		m.expectSaid(t, "kept")
+		m.restore(t, "little")
+	}
+	m.expectSaid(t, "little")
+}
+
+// testSnapshotUnchanged: a driver may not know that nothing has changed, but never
+// takes a change for none.
+func testSnapshotUnchanged(t *testing.T, s *suite) {
+	snapshots := s.snapshots(t)
+	m := s.fresh(t, s.spec())
+	m.say(t, "kept")
+	m.take(t, "first")
+	unchanged := func(name string) bool {
+		t.Helper()
+		same, err := snapshots.Unchanged(t.Context(), m.spec.Ref, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return same
+	}
+	if unchanged("absent") {
+		t.Error("nothing has changed since a snapshot that was never taken")
+	}
+	if _, err := snapshots.Restore(t.Context(), m.spec.Ref, "first"); err != nil {
+		t.Fatal(err)
+	}
+	if instant := s.features.Snapshots == runtime.SnapshotInstant; instant != unchanged("first") {
+		t.Errorf("just restored, unchanged: %v, with the cost %q", !instant, s.features.Snapshots)
+	}
+	<-m.client.Done()
+	if err := m.connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.say(t, "new")
+	if unchanged("first") {
+		t.Error("a file was written, and nothing has changed")
+	}
+	m.take(t, "second")
+	m.say(t, "newer")
+	if unchanged("first") || unchanged("second") {
+		t.Error("a file was written since the second snapshot, and nothing has changed")
+	}
+	m.restore(t, "first")
 	m.expectSaid(t, "kept")
 }
 

@@ -113,6 +113,7 @@ var cases = []struct {
 	{"snapshotStopped", testSnapshotStopped},
 	{"snapshotFork", testSnapshotFork},
 	{"snapshotAtOnce", testSnapshotAtOnce},
+	{"snapshotUnchanged", testSnapshotUnchanged},
 	{"snapshotAbsent", testSnapshotAbsent},
 	{"snapshotCancelled", testSnapshotCancelled},
 	{"snapshotCycles", testSnapshotCycles},

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/itechsmart/vm/runtime/agent"
 )
 
@@ -62,6 +64,11 @@ func (m *machine) makeHome() error {
 		return err
 	}
 	if m.user == nil {
+		return nil
+	}
+	// Not when it is his already: that would count as a change of the VM's files.
+	var stat unix.Stat_t
+	if unix.Lstat(m.config.Home, &stat) == nil && int(stat.Uid) == m.user.UID && int(stat.Gid) == m.user.GID {
 		return nil
 	}
 	return os.Lchown(m.config.Home, m.user.UID, m.user.GID)

@@ -42,10 +42,38 @@ func open(path string) error {
 	})
 }
 
+// Within reports whether path and all below it are no more than so many files and
+// folders, which take up no more than so many bytes on the disk. It does not look
+// at more than that.
+func Within(path string, files int, bytes int64) (bool, error) {
+	errMore := errors.New("there is more")
+	err := filepath.WalkDir(path, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		var stat unix.Stat_t
+		if err := unix.Lstat(name, &stat); err != nil {
+			return err
+		}
+		files--
+		bytes -= stat.Blocks * block
+		if files < 0 || bytes < 0 {
+			return errMore
+		}
+		return nil
+	})
+	if errors.Is(err, errMore) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// block is the unit of st_blocks, whatever the file system; stat(2).
+const block = 512
+
 // Size returns the bytes that path and all below it take up on the disk, each
 // file counted once however many names it has. What cannot be read is left out.
 func Size(path string) (int64, error) {
-	const block = 512 // the unit of st_blocks, whatever the file system; stat(2)
 	type inode struct{ dev, ino uint64 }
 	seen := map[inode]bool{}
 	var size int64
