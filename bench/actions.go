@@ -18,16 +18,16 @@ func bare(name string, args ...string) func(context.Context) error {
 
 // executeTrue measures the least that an execution can be.
 func executeTrue(ctx context.Context, p *places, n int) (table, error) {
-	return p.execution(ctx, n, "Execute `true` in Bash", "bash", "true", []string{"bash", "-c", "true"})
+	return p.execution(ctx, n, "bash", "true", []string{"bash", "-c", "true"})
 }
 
 // executePython measures a one-liner in a fresh interpreter.
 func executePython(ctx context.Context, p *places, n int) (table, error) {
-	return p.execution(ctx, n, "Execute a Python one-liner", "python", "print(6 * 7)", []string{"python3", "-c", "print(6 * 7)"})
+	return p.execution(ctx, n, "python", "print(6 * 7)", []string{"python3", "-c", "print(6 * 7)"})
 }
 
 // execution compares a bare process, vm/execute in each place, and docker exec.
-func (p *places) execution(ctx context.Context, n int, title, vm, code string, command []string) (table, error) {
+func (p *places) execution(ctx context.Context, n int, vm, code string, command []string) (table, error) {
 	path, err := p.same(ctx, command[0])
 	if err != nil {
 		return table{}, err
@@ -45,7 +45,7 @@ func (p *places) execution(ctx context.Context, n int, title, vm, code string, c
 			return err
 		}})
 	}
-	return measure(ctx, title, n, contenders)
+	return measure(ctx, n, contenders)
 }
 
 // same finds the program that the native VMs run by a name, so that the bare
@@ -76,7 +76,7 @@ func createAndDelete(ctx context.Context, p *places, n int) (table, error) {
 			return err
 		}})
 	}
-	return measure(ctx, "Create and delete", max(1, n/5), contenders)
+	return measure(ctx, max(1, n/5), contenders)
 }
 
 // startServer measures how long an editor waits for a server to be there.
@@ -86,7 +86,7 @@ func startServer(ctx context.Context, p *places, n int) (table, error) {
 	if err != nil {
 		return table{}, err
 	}
-	return measure(ctx, "Start", max(1, n/5), []contender{
+	return measure(ctx, max(1, n/5), []contender{
 		{"bare `python3 -c pass` on the host", bare(python, "-c", "pass")},
 		{"`vm serve`, until initialize is answered", func(ctx context.Context) error {
 			c, err := s.serve(ctx)

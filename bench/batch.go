@@ -28,7 +28,7 @@ func batchOfTen(ctx context.Context, p *places, n int) (table, error) {
 	if err != nil {
 		return table{}, err
 	}
-	return measure(ctx, fmt.Sprintf("The same computation %d times side by side", batchSize), max(1, n/5), []contender{
+	return measure(ctx, max(1, n/5), []contender{
 		{fmt.Sprintf("%d bare `python3 -c` on the host", batchSize), func(ctx context.Context) error { return sideBySide(ctx, python) }},
 		{fmt.Sprintf("vm/batchExecute in %d VMs, %s", batchSize, s.name), func(ctx context.Context) error { return s.batch(ctx, vms) }},
 	})

@@ -9,35 +9,58 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 )
 
 func main() {
 	samples := flag.Int("samples", 50, "samples of each cheap action; dear ones take a fifth")
 	out := flag.String("o", "docs/benchmarks.md", "file to write")
+	only := flag.String("only", "", "measure only the tables whose titles match this regular expression, and write no file")
 	flag.Parse()
-	if err := run(context.Background(), *samples, *out); err != nil {
+	if err := run(context.Background(), *samples, *out, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
+// suites are what is measured, in the order of the document.
+var suites = []struct {
+	title   string
+	measure func(ctx context.Context, p *places, samples int) (table, error)
+}{
+	{"Execute `true` in Bash", executeTrue},
+	{"Execute a Python one-liner", executePython},
+	{"Create and delete", createAndDelete},
+	{fmt.Sprintf("The same computation %d times side by side", batchSize), batchOfTen},
+	{"Start", startServer},
+}
+
 // run measures everything that this machine has engines for.
-func run(ctx context.Context, samples int, out string) error {
+func run(ctx context.Context, samples int, out, only string) error {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
 	p, err := openPlaces(ctx)
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	var tables []table
-	for _, suite := range []func(context.Context, *places, int) (table, error){
-		executeTrue, executePython, createAndDelete, batchOfTen, startServer,
-	} {
-		t, err := suite(ctx, p, samples)
-		if err != nil {
-			return err
+	for _, suite := range suites {
+		if !wanted.MatchString(suite.title) {
+			continue
 		}
+		t, err := suite.measure(ctx, p, samples)
+		if err != nil {
+			return fmt.Errorf("%s: %w", suite.title, err)
+		}
+		t.title = suite.title
 		fmt.Println(t.markdown())
 		tables = append(tables, t)
+	}
+	if only != "" {
+		return nil
 	}
 	memory, err := idleMemory(ctx, p)
 	if err != nil {

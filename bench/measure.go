@@ -34,8 +34,7 @@ func (r row) quantile(q float64) time.Duration {
 
 // measure lets the contenders do their action in turn, n times each, after one
 // turn that is not counted.
-func measure(ctx context.Context, title string, n int, contenders []contender) (table, error) {
-	t := table{title: title}
+func measure(ctx context.Context, n int, contenders []contender) (t table, err error) {
 	for _, c := range contenders {
 		t.rows = append(t.rows, row{name: c.name})
 	}
@@ -43,7 +42,7 @@ func measure(ctx context.Context, title string, n int, contenders []contender) (
 		for i, c := range contenders {
 			start := time.Now()
 			if err := c.do(ctx); err != nil {
-				return t, fmt.Errorf("%s: %s: %w", title, c.name, err)
+				return t, fmt.Errorf("%s: %w", c.name, err)
 			}
 			if turn >= 0 {
 				t.rows[i].times = append(t.rows[i].times, time.Since(start))
