@@ -68,7 +68,7 @@ free_port() {
 running() {
 	local pid
 	pid=$(cat "$1" 2>/dev/null) && [[ $pid ]] &&
-		tr '\\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$2"
+		tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$2"
 }
 
 # wait_until SECONDS CMD… waits for CMD to succeed.
