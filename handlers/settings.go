@@ -20,8 +20,8 @@ import (
 )
 
 // Settings are what a user or an editor can set: in the configuration file, in
-// the environment (ITECHSMART_RUNTIME, _DATABASE, _USER, _NETWORK, _CHECKPOINT), in the
-// options of initialize and in workspace/didChangeConfiguration. A later source
+// the environment (ITECHSMART_RUNTIME, _DATABASE, _USER, _NETWORK, _CHECKPOINT,
+// _PACKAGE_INDEXES, _PACKAGE_PROXY), in the options of initialize and in workspace/didChangeConfiguration. A later source
 // wins, field by field.
 type Settings struct {
 	Runtime    string                   `json:"runtime,omitempty" yaml:"runtime" enum:"auto,docker,native,vagrant" doc:"what VMs are made of; default auto"`
@@ -31,6 +31,7 @@ type Settings struct {
 	Languages  map[string]lang.Override `json:"languages,omitempty" yaml:"languages" doc:"rows to add to the language table, and changes to its rows"`
 	Network    runtime.NetworkMode      `json:"network,omitempty" yaml:"network" enum:"none,allowlist,full" doc:"of VMs that do not say; default none"`
 	Checkpoint pool.CheckpointPolicy    `json:"checkpoint,omitempty" yaml:"checkpoint" enum:"auto,always,never" doc:"whether executions that do not say get a snapshot first, for vm/undo; default auto: where it costs milliseconds, of VMs that were made by hand"`
+	Packages   PackageSettings          `json:"packages,omitzero" yaml:"packages"`
 }
 
 // LimitSettings replace the defaults of the wire contract; zero = as there.
@@ -66,10 +67,14 @@ func LoadSettings(path string) (Settings, error) {
 	if err := dec.Decode(&s); err != nil && len(strings.TrimSpace(string(data))) > 0 {
 		return s, fmt.Errorf("configuration %s: %w", path, err)
 	}
+	environment, err := packageEnvironment(os.Getenv)
+	if err != nil {
+		return s, err
+	}
 	return s.over(Settings{
 		Runtime: os.Getenv("ITECHSMART_RUNTIME"), Database: os.Getenv("ITECHSMART_DATABASE"),
 		User: os.Getenv("ITECHSMART_USER"), Network: runtime.NetworkMode(os.Getenv("ITECHSMART_NETWORK")),
-		Checkpoint: pool.CheckpointPolicy(os.Getenv("ITECHSMART_CHECKPOINT")),
+		Checkpoint: pool.CheckpointPolicy(os.Getenv("ITECHSMART_CHECKPOINT")), Packages: environment,
 	})
 }
 
@@ -108,6 +113,7 @@ func (s Settings) over(top Settings) (Settings, error) {
 	}
 	maps.Copy(languages, top.Languages)
 	s.Languages = languages
+	s.Packages = s.Packages.over(top.Packages)
 	return s, s.check()
 }
 
@@ -134,6 +140,9 @@ func (s Settings) check() error {
 	}
 	if len(s.User) > 256 || strings.ContainsAny(s.User, "\x00\n") {
 		return badParams("user", "user must be one line of at most 256 bytes")
+	}
+	if err := s.Packages.check(); err != nil {
+		return err
 	}
 	if _, err := lang.New(s.Languages); err != nil {
 		return badParams("languages", err.Error())

@@ -103,6 +103,7 @@ func Methods() []Method {
 		row("vm/undo", "Put a VM's files back to before its last execution.", "POST /vms/{id}/undo", "vm undo <id>", undo),
 		row("vm/sessions", "List the interpreters that a VM keeps.", "GET /vms/{id}/sessions", "vm sessions <id>", sessions),
 		row("vm/closeSession", "End a session's interpreter and forget its variables.", "DELETE /vms/{id}/sessions/{session}", "vm sessions <id> --close <session>", closeSession),
+		row("vm/installPackages", "Bring packages into a VM, with what their manager prints.", "POST /vms/{id}/packages", "vm install <id> <pkg>…", installPackages),
 		row("vm/readFile", "Read a file of at most 16 MiB.", "GET /vms/{id}/files", "vm cp <id>:<path> <path>", readFile),
 		row("vm/writeFile", "Write a file, with missing folders made.", "PUT /vms/{id}/files", "vm cp <path> <id>:<path>", writeFile),
 		row("vm/listFiles", "List a folder.", "GET /vms/{id}/files/list", "vm ls <id> [path]", listFiles),

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -83,6 +84,11 @@ func play(t *testing.T, transcript string) string {
 	return played.String()
 }
 
+// nowhere resolves no name.
+func nowhere(_ context.Context, name string) ([]netip.Addr, error) {
+	return nil, &net.DNSError{Name: name, Err: "no such host", IsNotFound: true}
+}
+
 // newOpener makes a pool on the in-memory driver and a database of its own.
 func newOpener(t *testing.T) handlers.Opener {
 	database := filepath.Join(t.TempDir(), "vm.db")
@@ -99,7 +105,8 @@ func newOpener(t *testing.T) handlers.Opener {
 		}
 		p := pool.New(pool.Options{
 			Store: store, Drivers: []runtime.Driver{driver}, Languages: languages,
-			Quota: pool.StandardQuota(), Defaults: pool.StandardDefaults(), Log: log,
+			Quota: pool.StandardQuota(), Defaults: pool.StandardDefaults(), Log: log, Lookup: nowhere,
+			Packages: pool.PackageSources{Indexes: lang.Indexes{"pip": "http://index.example/simple"}},
 		})
 		return handlers.Opened{Pool: p, Close: func() { p.Close(); _ = store.Close() }}, nil
 	}

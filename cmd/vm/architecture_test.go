@@ -19,24 +19,25 @@ const module = "github.com/itechsmart/vm/"
 // each folder's packages may import. A folder is held by its longest entry, and
 // may always import what is below itself.
 var mayImport = map[string][]string{
-	"cmd/vm":              {"server", "handlers", "runtime", "db"}, // puts everything together
-	"cmd/vm-agent":        {"runtime/agent", "runtime/native/sandbox"},
-	"bench":               {"server/client", "handlers"},
-	"scripts":             {"server/client", "handlers"},
-	"server":              {"handlers"},
-	"server/client":       {},
-	"handlers":            {"runtime/pool", "runtime", "runtime/agent", "runtime/lang", "db"},
-	"runtime/pool":        {"runtime", "runtime/agent", "runtime/egress", "runtime/lang", "db"},
-	"runtime/all":         {"runtime", "runtime/docker", "runtime/native"},
-	"runtime/docker":      {"runtime", "runtime/agent"},
-	"runtime/native":      {"runtime", "runtime/agent"},
-	"runtime/fake":        {"runtime", "runtime/agent", "runtime/lang", "runtime/runtimetest/report"},
-	"runtime/egress":      {},
-	"runtime/lang":        {"runtime", "runtime/agent"},
-	"runtime/agent":       {},
-	"runtime/runtimetest": {"runtime", "runtime/agent", "runtime/egress"},
-	"runtime":             {},
-	"db":                  {"runtime"},
+	"cmd/vm":                {"server", "handlers", "runtime", "db"}, // puts everything together
+	"cmd/vm-agent":          {"runtime/agent", "runtime/native/sandbox"},
+	"bench":                 {"server/client", "handlers"},
+	"scripts":               {"server/client", "handlers"},
+	"server":                {"handlers"},
+	"server/client":         {},
+	"handlers":              {"runtime/pool", "runtime", "runtime/agent", "runtime/lang", "db"},
+	"runtime/pool":          {"runtime", "runtime/agent", "runtime/egress", "runtime/lang", "db"},
+	"runtime/all":           {"runtime", "runtime/docker", "runtime/native"},
+	"runtime/docker":        {"runtime", "runtime/agent"},
+	"runtime/native":        {"runtime", "runtime/agent"},
+	"runtime/fake":          {"runtime", "runtime/agent", "runtime/lang", "runtime/runtimetest/report"},
+	"runtime/egress":        {},
+	"runtime/lang":          {"runtime", "runtime/agent"},
+	"runtime/lang/langtest": {"runtime", "runtime/agent", "runtime/egress", "runtime/lang"},
+	"runtime/agent":         {},
+	"runtime/runtimetest":   {"runtime", "runtime/agent", "runtime/egress"},
+	"runtime":               {},
+	"db":                    {"runtime"},
 }
 
 // onlyIn are imports that one place has for good reason.

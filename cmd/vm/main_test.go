@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/itechsmart/vm/runtime/lang/langtest/index"
 	"github.com/itechsmart/vm/runtime/native"
 )
 
@@ -44,6 +45,7 @@ func runScripts(t *testing.T, dir string) {
 			env.Setenv("ITECHSMART_USER", "tester")
 			env.Setenv("TZ", "UTC")
 			serveHello(env)
+			serveIndex(t, env)
 			env.Defer(func() { tidy(t, env.Vars) })
 			return nil
 		},
@@ -57,6 +59,15 @@ func serveHello(env *testscript.Env) {
 	}))
 	env.Defer(server.Close)
 	env.Setenv("SERVER", strings.TrimPrefix(server.URL, "http://"))
+}
+
+// serveIndex gives a script indexes of packages there, at $INDEX.
+func serveIndex(t *testing.T, env *testscript.Env) {
+	for _, entry := range index.New(t).Allow() {
+		if strings.HasPrefix(entry, "127.") {
+			env.Setenv("INDEX", entry)
+		}
+	}
 }
 
 // tidy removes what a script left, also one that failed half-way.

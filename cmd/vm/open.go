@@ -63,6 +63,7 @@ func open(ctx context.Context, s handlers.Settings, log *slog.Logger) (handlers.
 	p := pool.New(pool.Options{
 		Store: store, Drivers: drivers, Languages: languages, Runtime: s.Runtime,
 		Quota: quotaOf(s), Defaults: defaultsOf(s), Log: log,
+		Packages: pool.PackageSources{Indexes: s.Packages.Indexes, Proxy: s.Packages.Proxy},
 	})
 	return handlers.Opened{Pool: p, Close: func() {
 		p.Close()

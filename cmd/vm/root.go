@@ -13,7 +13,7 @@ import (
 // here. Help lists them by group, in this order.
 func commands(t *terminal) []*cobra.Command {
 	return []*cobra.Command{
-		runCommand(t), executeCommand(t), batchCommand(t), attachCommand(t), executionsCommand(t), sessionsCommand(t), shellCommand(t),
+		runCommand(t), executeCommand(t), batchCommand(t), attachCommand(t), executionsCommand(t), sessionsCommand(t), shellCommand(t), installCommand(t),
 		createCommand(t), listCommand(t), statusCommand(t), startCommand(t), stopCommand(t), restartCommand(t), deleteCommand(t), logsCommand(t),
 		snapshotCommand(t), snapshotsCommand(t), restoreCommand(t), undoCommand(t),
 		templateCommand(t), lsCommand(t), cpCommand(t),

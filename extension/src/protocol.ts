@@ -498,6 +498,19 @@ export interface SessionParams {
   partialResultToken?: number | string;
 }
 
+export interface InstallParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** as their package manager has them, with versions: flask==3.0, @scope/name@1, group:artifact:1.0 */
+  packages: string[];
+  /** whose packages, or system for those of the VM's own distribution; default: the VM's language */
+  language?: string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
 export interface ReadFileParams {
   /** the VM's id or name */
   id: number | string;
@@ -883,6 +896,8 @@ export interface Requests {
   "vm/sessions": { params: IDParams; result: SessionsResult };
   /** End a session's interpreter and forget its variables. */
   "vm/closeSession": { params: SessionParams; result: Empty };
+  /** Bring packages into a VM, with what their manager prints. */
+  "vm/installPackages": { params: InstallParams; result: Execution };
   /** Read a file of at most 16 MiB. */
   "vm/readFile": { params: ReadFileParams; result: ReadFileResult };
   /** Write a file, with missing folders made. */

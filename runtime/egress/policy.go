@@ -126,6 +126,16 @@ func canonicalName(name string) (canonical, reason string) {
 
 const nameChars = "abcdefghijklmnopqrstuvwxyz0123456789-_"
 
+// Allows reports whether the list has a host, a name or an address, at a port.
+// What a name stands for is another question, see Dialer.
+func (p Policy) Allows(host string, port int) bool {
+	t, err := parseTarget(host, port)
+	return err == nil && p.allows(t.pattern, port)
+}
+
+// Entry is what to put on a list to have a host at a port on it.
+func Entry(host string, port int) string { return entryOf(host, port) }
+
 // allows reports whether an entry covers a host, in its canonical form, and a
 // port.
 func (p Policy) allows(host string, port int) bool {

@@ -45,6 +45,7 @@ var Language = lang.Override{
 	Run:        []string{"probe", "script", "{file}"},
 	Session:    []string{"probe", "session"},
 	Image:      "probe:%s", DefaultVersion: "1",
+	Manager: "pip", // see install
 }
 
 // exitError ends a script with a code.

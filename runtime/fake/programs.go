@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,9 +121,13 @@ func probe(p *process, args []string) int {
 	return subcommands[args[0]](p, args[1:])
 }
 
-// shell runs a script of Language's commands: sh -e FILE.
+// shell runs a script of Language's commands: sh -e FILE. Scripts that install
+// packages are not of these commands, and done by install.
 func shell(p *process, args []string) int {
-	if len(args) != 2 || args[0] != "-e" {
+	switch {
+	case len(args) >= 2 && args[0] == "-e" && path.Base(args[1]) == "vm-install.sh":
+		return install(p, args[2:])
+	case len(args) != 2 || args[0] != "-e":
 		return p.fail(fmt.Errorf("usage: sh -e FILE, not %v", args))
 	}
 	if code := checkScript(p, args[1:]); code != 0 {

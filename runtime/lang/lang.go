@@ -46,6 +46,12 @@ type Language struct {
 	VersionCommand []string // prints the toolchain's version
 	Package        string   // Debian's package, for the hint when it is missing
 
+	Manager string // package manager, a row of managers.go; "" = none
+	// BuildArgs is a file below the home of the VM's user that the manager leaves
+	// there: further arguments of Build, one a line, which its program takes as
+	// @FILE. "" = none.
+	BuildArgs string
+
 	// Session starts an interpreter that is kept between executions: a kernel,
 	// which speaks with the guest as package agent/guest describes. {dir} is the
 	// folder that holds Kernel. Nil = none can be kept.

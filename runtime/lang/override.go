@@ -24,6 +24,7 @@ type Override struct {
 	DefaultVersion string   `json:"defaultVersion,omitempty" yaml:"defaultVersion"`
 	Versioned      string   `json:"versioned,omitempty" yaml:"versioned"` // a host's program of one version, with %s
 	Version        []string `json:"versionCommand,omitempty" yaml:"versionCommand"`
+	Manager        string   `json:"manager,omitempty" yaml:"manager"` // package manager, such as pip
 }
 
 // apply lays the override over a row and checks the outcome. Errors begin with
@@ -34,6 +35,7 @@ func (o Override) apply(l *Language) error {
 	set(&l.Image, o.Image)
 	set(&l.DefaultVersion, o.DefaultVersion)
 	set(&l.Versioned, o.Versioned)
+	set(&l.Manager, o.Manager)
 	setList(&l.Aliases, o.Aliases)
 	setList(&l.Extensions, o.Extensions)
 	setList(&l.LanguageIDs, o.LanguageIDs)
@@ -98,6 +100,9 @@ func (l Language) check() error {
 	}
 	if l.Versioned != "" && strings.Count(l.Versioned, "%s") != 1 {
 		return errors.New(`versioned: must hold %s once, such as "python%s"`)
+	}
+	if _, known := managerNamed(l.Manager); l.Manager != "" && !known {
+		return fmt.Errorf("manager: %q is none; there are %s", l.Manager, managerNames())
 	}
 	for _, entry := range l.Env {
 		if key, _, found := strings.Cut(entry, "="); !found || key == "" {

@@ -48,7 +48,7 @@ func (l Language) Plan(code []byte, args []string, o PlanOptions) agent.Run {
 		Dir:     o.Dir,
 		Scratch: scratch,
 		Files:   slices.Concat(o.Files, imports(o.Files, scratch)),
-		Build:   l.command(l.Build, fill, o),
+		Build:   l.withPackages(l.command(l.Build, fill, o)),
 		Command: append(l.command(l.Run, fill, o), args...),
 		Env:     slices.Clone(l.Env),
 	}
@@ -111,6 +111,18 @@ func (l Language) command(template []string, fill *strings.Replacer, o PlanOptio
 		return append(programs, argv...)
 	}
 	return append([]string{"sh", "-c", chooser(programs), programs[0]}, argv...)
+}
+
+// withPackages has a build take the arguments that packages have brought, if any
+// have. Nothing of that is known outside the VM.
+func (l Language) withPackages(argv []string) []string {
+	if l.BuildArgs == "" || len(argv) == 0 {
+		return argv
+	}
+	script := fmt.Sprintf(
+		`command -v "$0" >/dev/null || { echo "%s$0" >&2; exit 127; }; if [ -f "$HOME/%s" ]; then set -- "$@" "@$HOME/%[2]s"; fi; exec "$0" "$@"`,
+		noProgram, l.BuildArgs)
+	return append([]string{"sh", "-c", script}, argv...)
 }
 
 // noProgram begins the line that says that no alternative is there.

@@ -41,7 +41,7 @@ func TestPlan(t *testing.T) {
 			name: "compiled", lang: "rust", code: "fn main() {}", o: PlanOptions{ID: "7", Version: "1.80", FileName: "a.b.rs"},
 			want: agent.Run{
 				ID: "7", Scratch: "/tmp/run-7",
-				Build:   []string{"rustc", "--edition=2021", "--crate-name=main", "-Cdebuginfo=0", "-o", "/tmp/run-7/a.b", "/tmp/run-7/a.b.rs"},
+				Build:   []string{"sh", "-c", rustWithPackages, "rustc", "--edition=2021", "--crate-name=main", "-Cdebuginfo=0", "-o", "/tmp/run-7/a.b", "/tmp/run-7/a.b.rs"},
 				Command: []string{"/tmp/run-7/a.b"},
 				Files:   []agent.File{{Path: "/tmp/run-7/a.b.rs", Data: []byte("fn main() {}")}},
 			},
@@ -69,6 +69,10 @@ func TestPlan(t *testing.T) {
 		})
 	}
 }
+
+// rustWithPackages is the shell around Rust's compiler.
+const rustWithPackages = `command -v "$0" >/dev/null || { echo "vm: no such program: $0" >&2; exit 127; }; ` +
+	`if [ -f "$HOME/.vm-crates/rustc-args" ]; then set -- "$@" "@$HOME/.vm-crates/rustc-args"; fi; exec "$0" "$@"`
 
 func TestFileName(t *testing.T) {
 	python := find(t, "python")

@@ -15,6 +15,7 @@ func rows() []Language {
 			Env:      []string{"PYTHONPATH=."},
 			Image:    "python:%s-slim", DefaultVersion: "3.13", Versioned: "python%s",
 			VersionCommand: []string{"python3", "--version"}, Package: "python3",
+			Manager: "pip",
 			Session: []string{"python3", "-u", "{dir}/vm-session.py"},
 			Kernel:  []Support{support("vm-session.py")},
 		},
@@ -27,6 +28,7 @@ func rows() []Language {
 			Prepare:  markModule,
 			Image:    "node:%s-slim", DefaultVersion: "22",
 			VersionCommand: []string{"node", "--version"}, Package: "nodejs",
+			Manager: "npm",
 			Session: []string{"node", "--expose-internals", "{dir}/vm-session.cjs"},
 			Kernel:  []Support{support("vm-session.cjs")},
 		},
@@ -42,17 +44,19 @@ func rows() []Language {
 			Kernel:   []Support{support("vm-session.cjs"), support("vm-typescript.cjs")},
 			Image:    "node:%s-slim", DefaultVersion: "22",
 			VersionCommand: []string{"node", "--version"}, Package: "node-typescript",
+			Manager: "npm",
 		},
 		{
 			ID: "java", Name: "Java", Aliases: []string{"jdk"},
 			Extensions: []string{".java"}, LanguageIDs: []string{"java"},
 			FileName: "Main.java",
-			Build:    []string{"javac", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-encoding", "UTF-8", "-cp", ".", "-d", "{dir}/classes", "{file}"},
+			Build:    []string{"javac", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-encoding", "UTF-8", "-cp", ".:/tmp/vm-jars/*", "-d", "{dir}/classes", "{file}"},
 			// The JVM takes a quarter of the machine's memory unless told: a VM is one program's.
-			Run:     []string{"java", "-XX:+UseSerialGC", "-XX:MaxRAMPercentage=70", "-Dfile.encoding=UTF-8", "-cp", "{dir}/classes:.", "{class}"},
+			Run:     []string{"java", "-XX:+UseSerialGC", "-XX:MaxRAMPercentage=70", "-Dfile.encoding=UTF-8", "-cp", "{dir}/classes:.:/tmp/vm-jars/*", "{class}"},
 			Prepare: prepareJava,
 			Image:   "eclipse-temurin:%s", DefaultVersion: "21",
 			VersionCommand: []string{"java", "-version"}, Package: "default-jdk-headless",
+			Manager: "maven",
 		},
 		{
 			ID: "go", Name: "Go", Aliases: []string{"golang"},
@@ -63,6 +67,7 @@ func rows() []Language {
 			Env:      []string{"CGO_ENABLED=0", "GOTOOLCHAIN=local", "GOFLAGS=-buildvcs=false", "GOTELEMETRY=off"},
 			Image:    "golang:%s", DefaultVersion: "1.25",
 			VersionCommand: []string{"go", "version"}, Package: "golang-go",
+			Manager: "go",
 		},
 		{
 			ID: "rust", Name: "Rust", Aliases: []string{"rs"},
@@ -72,6 +77,7 @@ func rows() []Language {
 			Run:      []string{"{out}"},
 			Image:    "rust:%s-slim", DefaultVersion: "1",
 			VersionCommand: []string{"rustc", "--version"}, Package: "rustc",
+			Manager: "cargo", BuildArgs: ".vm-crates/rustc-args",
 		},
 		{
 			ID: "c", Name: "C", Aliases: []string{"gcc"},
@@ -101,6 +107,7 @@ func rows() []Language {
 			Support:  []Support{support("vm-live.rb")},
 			Image:    "ruby:%s-slim", DefaultVersion: "3.4", Versioned: "ruby%s",
 			VersionCommand: []string{"ruby", "--version"}, Package: "ruby",
+			Manager: "gem",
 			Session: []string{"ruby", "-EUTF-8", "-I.", "{dir}/vm-session.rb"},
 			Kernel:  []Support{support("vm-session.rb")},
 		},
@@ -147,6 +154,7 @@ func rows() []Language {
 			Run:      []string{"Rscript", "--no-init-file", "{file}"},
 			Image:    "rocker/r-ver:%s", DefaultVersion: "4.4",
 			VersionCommand: []string{"Rscript", "--version"}, Package: "r-base-core",
+			Manager: "cran",
 		},
 		{
 			// Every execution starts with an empty database in memory;

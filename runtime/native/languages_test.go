@@ -25,3 +25,16 @@ func TestLanguages(t *testing.T) {
 		Network: runtime.Network{Mode: runtime.NetworkNone},
 	}, "bash", "go", "javascript", "perl")
 }
+
+// TestPackages brings packages into a machine by the host's own managers.
+func TestPackages(t *testing.T) {
+	driver := native.New(native.Options{StateDir: t.TempDir(), Agent: agentProgram(t)})
+	if _, err := driver.Probe(t.Context()); err != nil {
+		newDriver(t) // skips or fails as everywhere
+	}
+	langtest.Packages(t, driver, runtime.Spec{
+		Ref:    runtime.Ref{Instance: "packages", VM: int64(os.Getpid())},
+		Name:   "packages",
+		Limits: runtime.Limits{CPU: 2, MemoryMiB: 2048, DiskMiB: 2048, Pids: 512},
+	}, "go")
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/itechsmart/vm/db"
 	"github.com/itechsmart/vm/runtime"
 	"github.com/itechsmart/vm/runtime/agent"
+	"github.com/itechsmart/vm/runtime/lang"
 )
 
 // open connects to the agent in a VM.
@@ -121,7 +122,10 @@ func (p *Pool) notStarted(ctx context.Context, e db.Execution, cause error) (db.
 		return e, err
 	}
 	hint := "choose folders that the VM's user may write to, such as /home/sandbox or /tmp"
-	if e.Session != "" {
+	switch {
+	case e.Language == lang.System:
+		hint = "packages of the system are installed by a VM's root, which a VM of an image has"
+	case e.Session != "":
 		hint = "vm sessions " + e.VMName + " lists its sessions, and closes one with --close"
 	}
 	return e, &Error{Kind: ErrInvalid, Message: "the code could not be run: " + refused.Reason, Hint: hint, Cause: cause}

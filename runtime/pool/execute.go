@@ -72,23 +72,30 @@ func (t *Tenant) Execute(ctx context.Context, vm db.VirtualMachine, r RunRequest
 	if r.Session != "" && len(language.Session) == 0 {
 		return db.Execution{}, noSessions(language, t.languages)
 	}
+	e := db.Execution{
+		Code: r.Code, Language: spell(language, version), Session: r.Session, Detached: r.Detach, URI: r.URI, StartLine: r.StartLine,
+	}
+	return t.launch(ctx, vm, e, r.Checkpoint, o, func(id int64) agent.Run { return t.plan(vm, r, language, version, id) })
+}
+
+// launch records an execution, has the VM's agent run what is planned for it, and
+// sees it to its end, unless it is detached.
+func (t *Tenant) launch(
+	ctx context.Context, vm db.VirtualMachine, e db.Execution, wanted *bool, o Observer, planned func(id int64) agent.Run,
+) (db.Execution, error) {
 	client, err := t.agents.get(ctx, vm)
 	if err != nil {
 		return db.Execution{}, t.unreachable(ctx, vm, err)
 	}
-	checkpoint, err := t.checkpoint(ctx, vm, r.Checkpoint)
-	if err != nil {
+	e.VMID, e.VMName, e.UserID, e.Owner = vm.ID, vm.Name, t.user.ID, runtime.Self().String()
+	e.Verdict, e.Phase, e.ExecutedAt = string(agent.Running), "run", now()
+	if e.Checkpoint, err = t.checkpoint(ctx, vm, wanted); err != nil {
 		return db.Execution{}, err
-	}
-	e := db.Execution{
-		VMID: vm.ID, VMName: vm.Name, UserID: t.user.ID, Code: r.Code, Language: spell(language, version), Session: r.Session,
-		Detached: r.Detach, Verdict: string(agent.Running), Phase: "run", URI: r.URI, StartLine: r.StartLine,
-		Owner: runtime.Self().String(), ExecutedAt: now(), Checkpoint: checkpoint,
 	}
 	if err := t.begin(ctx, vm, &e); err != nil {
 		return e, t.notBegun(ctx, vm, err)
 	}
-	run := t.plan(vm, r, language, version, e.ID)
+	run := planned(e.ID)
 	if err := client.Start(context.WithoutCancel(ctx), run); err != nil {
 		return t.notStarted(ctx, e, err)
 	}
@@ -96,7 +103,7 @@ func (t *Tenant) Execute(ctx context.Context, vm db.VirtualMachine, r RunRequest
 	if o.Started != nil {
 		o.Started(e)
 	}
-	if r.Detach {
+	if e.Detached {
 		t.goBackground(func(ctx context.Context) { t.followQuietly(ctx, vm, e) })
 		return e, nil
 	}
@@ -241,6 +248,9 @@ func (t *Tenant) await(ctx context.Context, client *agent.Client, id string, sin
 func (p *Pool) finish(ctx context.Context, client *agent.Client, e db.Execution, r agent.Result) (db.Execution, error) {
 	ctx = context.WithoutCancel(ctx)
 	e = withResult(e, r)
+	if missing := lang.MissingManager(r); missing != nil {
+		return p.finishMissing(ctx, client, e, missing)
+	}
 	if l, version, err := p.languages.Find(e.Language); err == nil {
 		if missing := l.Missing(r, version); missing != nil {
 			return p.finishMissing(ctx, client, e, missing)

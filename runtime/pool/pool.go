@@ -62,6 +62,7 @@ type Options struct {
 	Runtime   string // driver for VMs that do not name one; "" or "auto" = choose
 	Quota     db.Quota
 	Defaults  Defaults
+	Packages  PackageSources
 	Log       *slog.Logger
 	// Lookup resolves the names that VMs with an allowlist want to reach; nil =
 	// as this host does.
@@ -76,6 +77,7 @@ type Pool struct {
 	runtime   string
 	quota     db.Quota
 	defaults  Defaults
+	packages  PackageSources
 	log       *slog.Logger
 	lookup    func(ctx context.Context, name string) ([]netip.Addr, error)
 
@@ -94,7 +96,7 @@ func New(o Options) *Pool {
 	background, stop := context.WithCancel(context.Background())
 	p := &Pool{
 		store: o.Store, drivers: o.Drivers, languages: o.Languages, runtime: o.Runtime,
-		quota: o.Quota, defaults: o.Defaults, log: o.Log, lookup: o.Lookup,
+		quota: o.Quota, defaults: o.Defaults, packages: o.Packages, log: o.Log, lookup: o.Lookup,
 		background: background, stop: stop,
 	}
 	p.agents = newAgents(p.open)

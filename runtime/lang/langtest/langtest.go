@@ -55,6 +55,12 @@ var expectations = map[string]expectation{
 // see Run.
 func In(t *testing.T, driver runtime.Driver, spec runtime.Spec, must ...string) {
 	t.Helper()
+	Run(t, machine(t, driver, spec), spec.Image == "", must...)
+}
+
+// machine makes a machine that ends with the test, and returns a client to it.
+func machine(t *testing.T, driver runtime.Driver, spec runtime.Spec) *agent.Client {
+	t.Helper()
 	if _, err := driver.Create(t.Context(), spec, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +78,7 @@ func In(t *testing.T, driver runtime.Driver, spec runtime.Spec, must ...string) 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() }) // the machine goes anyway
-	Run(t, client, spec.Image == "", must...)
+	return client
 }
 
 // Run runs all programs of all languages through client. The languages in must

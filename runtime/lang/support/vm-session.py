@@ -4,10 +4,12 @@ other, in one module. The messages are described in the guest's fields.go."""
 import ast
 import base64
 import builtins
+import importlib
 import io
 import linecache
 import os
 import signal
+import site
 import sys
 import traceback
 import types
@@ -15,6 +17,14 @@ import types
 # What is shown of a value, and of artifacts together, in bytes.
 MOST_VALUE = 64 << 10
 MOST_ARTIFACTS = 4 << 20
+
+
+def see_packages():
+    """Looks where packages are installed, as an interpreter does that starts."""
+    folder = site.getusersitepackages() if site.ENABLE_USER_SITE else ""
+    if folder and folder not in sys.path and os.path.isdir(folder):
+        site.addsitedir(folder)
+        importlib.invalidate_caches()
 
 
 class Kernel:
@@ -118,6 +128,7 @@ class Kernel:
                 os.environ[key] = value
             if directory:
                 os.chdir(directory)
+            see_packages()
             sys.argv = [file, *args]
             self.main.__file__ = file
             with open(file, "rb") as source:
