@@ -130,11 +130,7 @@ func isTime(t testing.TB, got, from, to time.Time) {
 // next fails the test when nothing arrives in a long time.
 func next[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
-	return nextWithin(t, 20*time.Second, c)
-}
-
-func nextWithin[T any](t testing.TB, limit time.Duration, c <-chan T) T {
-	t.Helper()
+	const limit = 2 * time.Minute
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	select {

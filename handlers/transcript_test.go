@@ -177,7 +177,7 @@ func (w *wire) request(body string) []string {
 }
 
 func (w *wire) read() string {
-	if err := w.conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := w.conn.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		w.t.Fatal(err)
 	}
 	length := -1

@@ -96,7 +96,7 @@ func bridged(t *testing.T, program, socket string) *agent.Client {
 	}
 	t.Cleanup(func() {
 		client.Close()
-		done := time.AfterFunc(10*time.Second, func() { bridge.Process.Kill() })
+		done := time.AfterFunc(time.Minute, func() { bridge.Process.Kill() })
 		defer done.Stop()
 		if err := bridge.Wait(); err != nil {
 			t.Errorf("the bridge ended with %v", err)

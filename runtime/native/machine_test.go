@@ -168,7 +168,7 @@ func TestInitDies(t *testing.T) {
 	shell(t, driver, s.Ref, "echo kept > file")
 	init := processOf(t, state, s.Ref)
 	must(t, syscall.Kill(init.PID, syscall.SIGKILL))
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		m, err := driver.Inspect(t.Context(), s.Ref)
 		if err != nil {
@@ -228,7 +228,7 @@ func rewrite(t *testing.T, folder, key, value string) {
 // host. What the kernel frees a moment later gets that moment.
 func assertNothingLeft(t *testing.T, state string) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		left := leftovers(t, state)
 		if len(left) == 0 {

@@ -104,7 +104,7 @@ func shows(cycle int) string {
 // takeAtOnce takes a snapshot as soon as the supervisor of the last run is idle.
 func takeAtOnce(t *testing.T, snapshots runtime.Snapshotter, ref runtime.Ref, name string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		_, err := snapshots.Snapshot(t.Context(), ref, name, true, nil)
 		if err == nil {
 			return
@@ -182,7 +182,7 @@ func TestUnchanged(t *testing.T) {
 // takeWhenQuiet takes a snapshot that freezes the machine's layer.
 func takeWhenQuiet(t *testing.T, snapshots runtime.Snapshotter, ref runtime.Ref, name string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		takeAtOnce(t, snapshots, ref, name)
 		frozen, err := snapshots.Unchanged(t.Context(), ref, name)
 		must(t, err)

@@ -89,7 +89,7 @@ func testDiskLimit(t *testing.T, s *suite) {
 func testPidsLimit(t *testing.T, s *suite) {
 	m := s.limited(t, s.spec(), "pids", func(e runtime.Enforcement) runtime.Strength { return e.Pids })
 	run := m.program("fork-bomb")
-	run.Timeout = 20 * time.Second
+	run.Timeout = time.Minute
 	result := m.run(t, run)
 	if result.Verdict != agent.PidsLimit || string(result.Stdout.Head) != "forking\n" {
 		t.Error(describe(result))

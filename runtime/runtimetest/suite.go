@@ -36,7 +36,7 @@ type Options struct {
 }
 
 // patience bounds every step of a case: what takes longer hangs.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // cases, by the part of the contract that they hold. The names are what
 // Options.Skip takes.

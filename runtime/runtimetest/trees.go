@@ -24,9 +24,12 @@ func (m *machine) lingering(t *testing.T, token string) string {
 func testTimeoutKillsTree(t *testing.T, s *suite) {
 	m := s.shared(t)
 	token := m.token()
-	run := m.program("daemonize", token, "hang")
-	run.Timeout = 2 * time.Second
-	result := m.run(t, run)
+	var result agent.Result
+	for limit := time.Second; limit < patience && len(result.Stdout.Head) == 0; limit *= 2 { // long enough for the print
+		run := m.program("daemonize", token, "hang")
+		run.Timeout = limit
+		result = m.run(t, run)
+	}
 	if result.Verdict != agent.Timeout || string(result.Stdout.Head) != "ready\n" {
 		t.Error(describe(result))
 	}

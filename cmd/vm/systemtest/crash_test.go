@@ -77,7 +77,7 @@ func (r *rig) killDuringCycle(t *testing.T, after time.Duration) {
 func (r *rig) expectSettled(t *testing.T, after time.Duration) {
 	t.Helper()
 	c := r.serve(t, nil)
-	deadline, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	deadline, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		unsettled := unsettled(deadline, t, c)

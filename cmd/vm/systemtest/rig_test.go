@@ -156,7 +156,7 @@ func (r *rig) serve(t *testing.T, notified client.Notified) *client.Client {
 
 // clean deletes what a test left and fails when anything outlives that.
 func (r *rig) clean(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	cmd := r.command("--config", r.config, "delete", "--all", "--yes")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -164,7 +164,7 @@ func (r *rig) clean(t *testing.T) {
 	}
 	// An engine may still be finishing what a killed server had asked for.
 	left := r.leftovers(ctx, t)
-	for range 10 {
+	for range 60 {
 		if len(left) == 0 {
 			break
 		}

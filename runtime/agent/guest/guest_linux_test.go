@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -82,6 +83,27 @@ func connect(t testing.TB, g *guest.Guest) *agent.Client {
 		<-served
 	})
 	return c
+}
+
+// timesOut runs what prints something and goes on for ever, under a time limit
+// that is doubled until it was long enough for the print.
+func timesOut(t testing.TB, c *agent.Client, run agent.Run, sink agent.Sink) agent.Result {
+	t.Helper()
+	for try := 0; ; try++ {
+		limited := run
+		limited.ID = fmt.Sprintf("%s-%d", run.ID, try)
+		limited.Timeout = run.Timeout << try
+		res, err := c.Run(t.Context(), limited, sink)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Wall < limited.Timeout {
+			t.Errorf("it ended after %v, its time limit is %v", res.Wall, limited.Timeout)
+		}
+		if len(res.Stdout.Head) > 0 || limited.Timeout > time.Minute {
+			return res
+		}
+	}
 }
 
 // brief describes a result without flooding the test's log.

@@ -302,10 +302,14 @@ func TestKilledSupervisors(t *testing.T) {
 	for _, signal := range []string{"KILL", "STOP"} {
 		t.Run(signal, func(t *testing.T) {
 			run := sh(signal, fmt.Sprintf(script, signal))
+			var res agent.Result
+			var err error
 			if signal == "STOP" { // what is stopped ends at the timeout
 				run.Timeout = time.Second
+				res = timesOut(t, c, run, nil)
+			} else {
+				res, err = c.Run(t.Context(), run, nil)
 			}
-			res, err := c.Run(t.Context(), run, nil)
 			if err != nil || !strings.HasPrefix(string(res.Stdout.Head), "attack\n") {
 				t.Errorf("got %s, %v", brief(res), err)
 			}

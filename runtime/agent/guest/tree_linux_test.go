@@ -60,7 +60,7 @@ func TestNothingSurvives(t *testing.T) {
 			mark := newMark(t)
 			run := sh(test.name, fmt.Sprintf(hideaway, mark)+test.then)
 			run.Timeout = test.timeout
-			res, err := c.Run(t.Context(), run, func(_ agent.Stream, p []byte) {
+			look := func(agent.Stream, []byte) {
 				if len(marked(t, mark)) == 0 {
 					t.Error("the test hides nothing")
 				}
@@ -69,7 +69,14 @@ func TestNothingSurvives(t *testing.T) {
 						t.Error(err)
 					}
 				}
-			})
+			}
+			var res agent.Result
+			var err error
+			if test.timeout > 0 {
+				res = timesOut(t, c, run, look)
+			} else {
+				res, err = c.Run(t.Context(), run, look)
+			}
 			if err != nil || res.Verdict != test.want || string(res.Stdout.Head) != "hidden\n" {
 				t.Errorf("got %s, %v", brief(res), err)
 			}

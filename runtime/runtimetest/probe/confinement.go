@@ -21,7 +21,7 @@ import (
 )
 
 // patience with a connection or a lookup that nobody answers.
-const patience = 2 * time.Second
+const patience = 5 * time.Second
 
 func network(addresses []string) error {
 	r := report.Network{Routes: routes(), Dial: map[string]string{}}
