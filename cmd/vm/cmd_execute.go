@@ -12,7 +12,7 @@ import (
 func executeCommand(t *terminal) *cobra.Command {
 	var f codeFlags
 	var detach bool
-	var session string
+	var session, artifacts string
 	cmd := &cobra.Command{
 		Use:     "execute <vm> <code> [-- <argument>...]",
 		Aliases: []string{"exec"},
@@ -39,17 +39,19 @@ second one ends vm at once.`,
 				return err
 			}
 			id := handlers.ParseID(args[0])
-			return execute(cmd.Context(), t, handlers.ExecuteParams{ID: &id, Run: c.Run, Detach: detach, Session: session}, c.usedStdin)
+			return execute(cmd.Context(), t, handlers.ExecuteParams{ID: &id, Run: c.Run, Detach: detach, Session: session},
+				following{feed: !c.usedStdin, cancels: true, artifacts: artifacts})
 		},
 	}
 	f.add(cmd, t)
 	cmd.Flags().StringVarP(&session, "session", "s", "", "execute it in the interpreter kept under this `name`; variables stay")
+	cmd.Flags().StringVar(&artifacts, "artifacts", "", "write the plots and pages that a session shows into this `folder`")
 	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "leave it running, and print the execution's id")
 	return cmd
 }
 
-// execute runs code. The program gets standard input unless that was used.
-func execute(ctx context.Context, t *terminal, params handlers.ExecuteParams, usedStdin bool) error {
+// execute runs code. The program gets standard input where there is any.
+func execute(ctx context.Context, t *terminal, params handlers.ExecuteParams, how following) error {
 	if params.Detach {
 		params.Tokens = withProgress
 		e, err := call[handlers.Execution](ctx, t, "vm/execute", params)
@@ -63,6 +65,7 @@ func execute(ctx context.Context, t *terminal, params handlers.ExecuteParams, us
 		return err
 	}
 	params.Tokens = withProgress
-	params.OpenStdin = !usedStdin && t.hasInput()
-	return t.follow(ctx, "vm/execute", params, following{feed: params.OpenStdin, cancels: true})
+	how.feed = how.feed && t.hasInput()
+	params.OpenStdin = how.feed
+	return t.follow(ctx, "vm/execute", params, how)
 }

@@ -30,7 +30,7 @@ Everything else is as with vm execute.`,
 			if c.Language == "" {
 				return usage("name it: --language python; vm languages lists them", "the code's language is not known")
 			}
-			return execute(cmd.Context(), t, handlers.ExecuteParams{Run: c.Run, Detach: detach}, c.usedStdin)
+			return execute(cmd.Context(), t, handlers.ExecuteParams{Run: c.Run, Detach: detach}, following{feed: !c.usedStdin, cancels: true})
 		},
 	}
 	f.add(cmd, t)

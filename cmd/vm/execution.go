@@ -27,6 +27,8 @@ func (t *terminal) catchUp(ctx context.Context) error {
 type following struct {
 	feed    bool // the program gets what comes on standard input
 	cancels bool // an interrupt cancels the execution, rather than leaving it
+
+	artifacts string // the folder for what it shows beside text; empty = it is only told of
 }
 
 // follow calls a method that answers with an execution, shows its output as it
@@ -49,6 +51,9 @@ func (t *terminal) follow(ctx context.Context, method string, params any, how fo
 		}
 	case !errors.Is(context.Cause(ctx), errNoReader):
 		t.tellVerdict(e)
+	}
+	if err := t.keepArtifacts(how.artifacts, e); err != nil {
+		return err
 	}
 	return outcome(ctx, e)
 }

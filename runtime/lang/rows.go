@@ -57,6 +57,8 @@ func rows() []Language {
 			Image:   "eclipse-temurin:%s", DefaultVersion: "21",
 			VersionCommand: []string{"java", "-version"}, Package: "default-jdk-headless",
 			Manager: "maven",
+			Session: []string{"java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxRAMPercentage=70", "-Dfile.encoding=UTF-8", "--add-opens=java.base/java.util=ALL-UNNAMED", "{dir}/VMSession.java"},
+			Kernel:  []Support{support("VMSession.java")},
 		},
 		{
 			ID: "go", Name: "Go", Aliases: []string{"golang"},
@@ -155,6 +157,8 @@ func rows() []Language {
 			Image:    "rocker/r-ver:%s", DefaultVersion: "4.4",
 			VersionCommand: []string{"Rscript", "--version"}, Package: "r-base-core",
 			Manager: "cran",
+			Session: []string{"Rscript", "--no-init-file", "{dir}/vm-session.R"},
+			Kernel:  []Support{support("vm-session.R")},
 		},
 		{
 			// Every execution starts with an empty database in memory;

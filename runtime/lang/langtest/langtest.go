@@ -93,6 +93,9 @@ func Run(t *testing.T, client *agent.Client, host bool, must ...string) {
 		t.Run(l.ID, func(t *testing.T) {
 			runLanguage(t, client, l, host, slices.Contains(must, l.ID))
 			t.Run("session", func(t *testing.T) { runSession(t, client, l, host, slices.Contains(must, l.ID)) })
+			if len(exhibits[l.ID]) > 0 {
+				t.Run("artifacts", func(t *testing.T) { runArtifacts(t, client, l, host, slices.Contains(must, l.ID)) })
+			}
 		})
 	}
 }

@@ -64,6 +64,20 @@ var sessionPhrases = map[string]phrases{
 		read: "puts $stdin.gets; puts 'end' if $stdin.gets.nil?",
 		die:  "exit!(7)",
 	},
+	"java": {
+		set: "int x = 41;\nint f(int n) {\n    return n + 1;\n}\n", use: "f(x)", value: "42",
+		fail: "System.out.println(\"before\");\n\nthrow new IllegalStateException(\"boom\");", line: "Lesson.java:3",
+		loop: "System.out.println(\"ready\"); while (true);",
+		read: "var lines = new Scanner(System.in);\nSystem.out.println(lines.nextLine());\nif (!lines.hasNextLine()) System.out.println(\"end\");",
+		die:  "System.exit(7);",
+	},
+	"r": {
+		set: "x <- 41\nf <- function(n) {\n  n + 1\n}\n", use: "f(x)", value: "[1] 42",
+		fail: "cat('before\\n')\n\nstop('boom')", line: "Lesson.r:3",
+		loop: "cat('ready\\n'); repeat {}",
+		read: "lines <- file('stdin', 'r')\ncat(readLines(lines, 1), '\\n', sep = '')\nif (length(readLines(lines, 1)) == 0) cat('end\\n')\nclose(lines)",
+		die:  "quit(status = 7)",
+	},
 }
 
 // talk is a client's conversation with the sessions of one language.
@@ -75,11 +89,24 @@ type talk struct {
 	turns  int
 }
 
-// run returns the plan of one execution.
+// skipMissing ends the test where the VM lacks the language's toolchain.
+func (c *talk) skipMissing(r agent.Result, must bool) {
+	c.Helper()
+	missing := c.lang.Missing(r, "")
+	switch {
+	case missing == nil:
+	case must:
+		c.Fatalf("%v; %s", missing, runtime.Hint(missing))
+	default:
+		c.Skipf("%v; %s", missing, runtime.Hint(missing))
+	}
+}
+
+// plan returns the plan of one execution.
 func (c *talk) plan(session, code string) agent.Run {
 	c.turns++
 	run := c.lang.Plan([]byte(code), []string{"an argument"}, lang.PlanOptions{
-		ID: fmt.Sprintf("session-%s-%d", c.lang.ID, c.turns), Host: c.host, FileName: "Lesson" + c.lang.Extensions[0], Session: session,
+		ID: fmt.Sprintf("session-%s-%s-%d", c.lang.ID, session, c.turns), Host: c.host, FileName: "Lesson" + c.lang.Extensions[0], Session: session,
 	})
 	run.Timeout = timeout
 	return run
@@ -116,12 +143,7 @@ func runSession(t *testing.T, client *agent.Client, l lang.Language, host, must 
 	}
 	c := &talk{T: t, client: client, lang: l, host: host}
 	first := execute(t, client, c.plan("a", p.set))
-	if missing := l.Missing(first, ""); missing != nil {
-		if must {
-			t.Fatalf("%v; %s", missing, runtime.Hint(missing))
-		}
-		t.Skipf("%v; %s", missing, runtime.Hint(missing))
-	}
+	c.skipMissing(first, must)
 	if first.Verdict != agent.Exited || first.ExitCode != 0 || first.Note != "" || first.Value != p.is {
 		t.Fatalf("the first: %+v\n%s", first, first.Stderr.Head)
 	}
