@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"math"
+
 	"strings"
 	"time"
 
@@ -60,7 +62,7 @@ func encodeExecution(e db.Execution) Execution {
 	return Execution{
 		ID: e.ID, VMID: e.VMID, VMName: e.VMName, Verdict: e.Verdict, Phase: e.Phase,
 		Output: text(e.Output), Error: text(e.Error), ExitCode: e.ExitCode, Signal: e.Signal,
-		ExecutionTime: e.ExecutionTime, CPUTime: e.CPUTime, PeakMemoryMiB: e.PeakMemoryMiB,
+		ExecutionTime: e.ExecutionTime, CPUTime: e.CPUTime, PeakMemoryMiB: int(math.Ceil(e.PeakMemoryMiB)),
 		Truncated: Truncated{Stdout: e.OutputOmitted, Stderr: e.ErrorOmitted},
 		Code:      text(e.Code), Language: e.Language, Session: e.Session, Result: e.Result,
 		SessionNote: e.SessionNote, Artifacts: encodeAll(e.Artifacts, func(a db.Artifact) Artifact { return Artifact(a) }), ExecutedAt: e.ExecutedAt.UTC(),

@@ -40,7 +40,7 @@ type Method struct {
 	Name    string       // on the wire, such as vm/create
 	Summary string       // one line for people
 	Params  reflect.Type // struct
-	Result  reflect.Type // struct
+	Result  reflect.Type // struct, or slice of structs
 	Order   Order
 	REST    string // method and path below /api, such as "POST /vms/create"; empty = none
 	Command string // of the terminal, such as "vm create <name> <language>"; empty = none

@@ -60,20 +60,15 @@ type UnsupportedProperty struct {
 	Reason   string `json:"reason"`
 }
 
-// TemplatesResult holds templates, the built-in ones first.
-type TemplatesResult struct {
-	Templates []Template `json:"templates"`
-}
-
 // TemplateParams name a template.
 type TemplateParams struct {
 	Name string `json:"name" required:"true"`
 	Tokens
 }
 
-func templates(ctx context.Context, s Scope, _ NoParams) (TemplatesResult, error) {
+func templates(ctx context.Context, s Scope, _ NoParams) ([]Template, error) {
 	list, err := s.Templates(ctx)
-	return TemplatesResult{encodeAll(list, encodeTemplate)}, err
+	return encodeAll(list, encodeTemplate), err
 }
 
 func createTemplate(ctx context.Context, s Scope, p CreateTemplateParams) (CreateTemplateResult, error) {

@@ -105,7 +105,7 @@ type Execution struct {
 	Signal        string     `json:"signal,omitempty" doc:"that ended the program, such as SIGSEGV"`
 	ExecutionTime float64    `json:"executionTime" doc:"seconds of wall clock"`
 	CPUTime       float64    `json:"cpuTime" doc:"seconds of all cores"`
-	PeakMemoryMiB float64    `json:"peakMemoryMiB"`
+	PeakMemoryMiB int        `json:"peakMemoryMiB" doc:"rounded up"`
 	Truncated     Truncated  `json:"truncated" doc:"bytes left out of the record"`
 	Code          string     `json:"code"`
 	Language      string     `json:"language"`
@@ -200,8 +200,8 @@ type StatusResult struct {
 // Stats of a VM.
 type Stats struct {
 	CPUPercent float64 `json:"cpuPercent" doc:"of one core"`
-	MemoryMiB  float64 `json:"memoryMiB"`
-	DiskMiB    float64 `json:"diskMiB" doc:"written over the image"`
+	MemoryMiB  int     `json:"memoryMiB" doc:"rounded up"`
+	DiskMiB    int     `json:"diskMiB" doc:"written over the image, rounded up"`
 	Pids       int     `json:"pids"`
 	Uptime     float64 `json:"uptime" doc:"seconds"`
 }

@@ -75,9 +75,11 @@ func status(ctx context.Context, s Scope, p IDParams) (StatusResult, error) {
 	}, err
 }
 
-func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+// mebibytes rounds up, so that only nothing is none.
+func mebibytes(bytes int64) int { return int((bytes + 1<<20 - 1) >> 20) }
 
-func start(ctx context.Context, s Scope, p IDParams) (VM, error) {
+// start takes force as its siblings do; there is nothing to be killed.
+func start(ctx context.Context, s Scope, p ForceParams) (VM, error) {
 	return s.change(ctx, p.ID, p.Tokens, "Starting", s.Start)
 }
 

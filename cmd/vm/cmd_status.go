@@ -80,8 +80,8 @@ func useFields(r handlers.StatusResult) []show.Field {
 	fields := limitFields(r.VM)
 	used := map[string]string{
 		"cpu":       fmt.Sprintf("%.0f %% of ", r.Stats.CPUPercent),
-		"memory":    show.Size(r.Stats.MemoryMiB) + " of ",
-		"disk":      show.Size(r.Stats.DiskMiB) + " of ",
+		"memory":    show.Size(float64(r.Stats.MemoryMiB)) + " of ",
+		"disk":      show.Size(float64(r.Stats.DiskMiB)) + " of ",
 		"processes": strconv.Itoa(r.Stats.Pids) + " of ",
 	}
 	for i := range fields {

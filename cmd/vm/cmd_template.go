@@ -39,8 +39,8 @@ func templateListCommand(t *terminal) *cobra.Command {
 		Args:              takes(0, 0),
 		ValidArgsFunction: words(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return callAndPrint(cmd.Context(), t, "vm/templates", handlers.NoParams{}, func(_ io.Writer, _ show.Palette, r handlers.TemplatesResult) error {
-				return t.table(templateTable(r.Templates))
+			return callAndPrint(cmd.Context(), t, "vm/templates", handlers.NoParams{}, func(_ io.Writer, _ show.Palette, list []handlers.Template) error {
+				return t.table(templateTable(list))
 			})
 		},
 	}
@@ -121,12 +121,12 @@ func createTemplate(ctx context.Context, t *terminal, params map[string]any) err
 
 // templateNames offers the templates.
 func (t *terminal) templateNames(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	result, err := call[handlers.TemplatesResult](cmd.Context(), t, "vm/templates", handlers.NoParams{})
+	templates, err := call[[]handlers.Template](cmd.Context(), t, "vm/templates", handlers.NoParams{})
 	if err != nil {
 		return nil, noFiles
 	}
 	var names []string
-	for _, template := range result.Templates {
+	for _, template := range templates {
 		names = append(names, template.Name+"\t"+template.Description)
 	}
 	return names, noFiles

@@ -140,8 +140,9 @@ export interface StatusResult {
 export interface Stats {
   /** of one core */
   cpuPercent: number;
+  /** rounded up */
   memoryMiB: number;
-  /** written over the image */
+  /** written over the image, rounded up */
   diskMiB: number;
   pids: number;
   /** seconds */
@@ -167,6 +168,7 @@ export interface Execution {
   executionTime: number;
   /** seconds of all cores */
   cpuTime: number;
+  /** rounded up */
   peakMemoryMiB: number;
   /** bytes left out of the record */
   truncated: Truncated;
@@ -191,7 +193,7 @@ export interface Artifact {
   mime: string;
   name: string;
   /** base64 */
-  data: number[];
+  data: string;
 }
 
 export interface ForceParams {
@@ -324,6 +326,7 @@ export interface BatchItem {
   executionTime: number;
   /** seconds of all cores */
   cpuTime: number;
+  /** rounded up */
   peakMemoryMiB: number;
   /** bytes left out of the record */
   truncated: Truncated;
@@ -646,10 +649,6 @@ export interface NoParams {
   partialResultToken?: number | string;
 }
 
-export interface TemplatesResult {
-  templates: Template[];
-}
-
 export interface Template {
   name: string;
   description?: string;
@@ -861,7 +860,7 @@ export interface Requests {
   /** Describe a VM, with its use at this moment and what runs in it. */
   "vm/status": { params: IDParams; result: StatusResult };
   /** Start a stopped VM with the files it had. */
-  "vm/start": { params: IDParams; result: VM };
+  "vm/start": { params: ForceParams; result: VM };
   /** End what runs in a VM and keep its files. */
   "vm/stop": { params: ForceParams; result: VM };
   /** Stop and start a VM. */
@@ -915,7 +914,7 @@ export interface Requests {
   /** Close a terminal and end all that runs in it. */
   "vm/closeTerminal": { params: TerminalParams; result: Empty };
   /** List templates, the built-in ones first. */
-  "vm/templates": { params: NoParams; result: TemplatesResult };
+  "vm/templates": { params: NoParams; result: Template[] };
   /** Keep a template to make VMs from. */
   "vm/createTemplate": { params: CreateTemplateParams; result: CreateTemplateResult };
   /** Remove a template; VMs made from it stay. */

@@ -54,6 +54,9 @@ func markdown() string {
 
 // link names an object and leads to its table.
 func link(t reflect.Type) string {
+	if t.Kind() == reflect.Slice {
+		return link(t.Elem()) + "[]"
+	}
 	if len(fields(t)) == 0 {
 		return "`{}`"
 	}

@@ -63,6 +63,7 @@ var special = map[reflect.Type]string{
 	reflect.TypeFor[handlers.Network](): "Network | NetworkMode",
 	reflect.TypeFor[time.Time]():        "string",
 	reflect.TypeFor[json.RawMessage]():  "number | string",
+	reflect.TypeFor[[]byte]():           "string",
 }
 
 // spell writes a type in TypeScript's notation, which documentation uses too.
