@@ -21,6 +21,7 @@ const (
 	ErrandList   = "list"   // [limit path]: a Listing as JSON
 	ErrandRemove = "remove" // [recursive path]
 	ErrandPack   = "pack"   // ["" path]: the tree as package archive has it
+	ErrandStamps = "stamps" // [since path], seconds since 1970: a list of Stamps
 	ErrandUnpack = "unpack" // [name path]: the same on standard input, put where Place says; a Skipped as JSON
 )
 

@@ -32,6 +32,11 @@ func (s *Skipped) Add(name string) {
 // anything, of any length.
 func (c *Client) PackFiles(ctx context.Context, run Run, path string, w io.Writer) error {
 	run.Errand = []string{ErrandPack, "", path}
+	return c.stream(ctx, run, w)
+}
+
+// stream runs an errand and writes to w what it writes.
+func (c *Client) stream(ctx context.Context, run Run, w io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var failed error

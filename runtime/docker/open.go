@@ -13,7 +13,12 @@ import (
 // Open implements runtime.Driver: it runs the agent's bridge in the container
 // and hands out its standard input and output.
 func (d *Driver) Open(ctx context.Context, ref runtime.Ref) (io.ReadWriteCloser, error) {
-	bridge, err := d.cli.ContainerExecCreate(ctx, ref.String(), container.ExecOptions{
+	return d.open(ctx, ref.String(), ref.String())
+}
+
+// open opens a stream to the agent in a container, which errors call by name.
+func (d *Driver) open(ctx context.Context, id, name string) (io.ReadWriteCloser, error) {
+	bridge, err := d.cli.ContainerExecCreate(ctx, id, container.ExecOptions{
 		WorkingDir:   "/",
 		Cmd:          []string{agentPath, "bridge", "-socket", agentSocket},
 		AttachStdin:  true,
@@ -21,11 +26,11 @@ func (d *Driver) Open(ctx context.Context, ref runtime.Ref) (io.ReadWriteCloser,
 		AttachStderr: true,
 	})
 	if err != nil {
-		return nil, d.explain(ctx, "open "+ref.String(), err)
+		return nil, d.explain(ctx, "open "+name, err)
 	}
 	hijacked, err := d.attach(ctx, bridge.ID)
 	if err != nil {
-		return nil, d.explain(ctx, "open "+ref.String(), err)
+		return nil, d.explain(ctx, "open "+name, err)
 	}
 	return newStream(hijacked), nil
 }

@@ -16,6 +16,7 @@ func TestConformance(t *testing.T) {
 	runtimetest.Run(t, func(*testing.T) runtime.Driver { return fake.New() }, runtimetest.Options{
 		Skip: map[string]string{
 			"unfitFiles":   "its files are regular files",
+			"diffTraps":    "its files are regular files",
 			"terminal":     "a goroutine has no terminal",
 			"terminalKeys": "a goroutine has no terminal",
 			"noPrivileges": "there is no kernel that could give privileges to a goroutine",

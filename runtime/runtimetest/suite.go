@@ -117,6 +117,11 @@ var cases = []struct {
 	{"snapshotAbsent", testSnapshotAbsent},
 	{"snapshotCancelled", testSnapshotCancelled},
 	{"snapshotCycles", testSnapshotCycles},
+	{"diffExact", testDiffExact},
+	{"diffContent", testDiffContent},
+	{"diffTraps", testDiffTraps},
+	{"diffStopped", testDiffStopped},
+	{"diffAbsent", testDiffAbsent},
 
 	// Walls.
 	{"noNetwork", testNoNetwork},

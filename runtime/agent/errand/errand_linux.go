@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -62,6 +63,12 @@ func run(args []string, in io.Reader, out io.Writer) error {
 		return remove(path, recursive)
 	case agent.ErrandPack:
 		return archive.Pack(out, path)
+	case agent.ErrandStamps:
+		since, err := strconv.ParseInt(args[1], 10, 64)
+		if err != nil {
+			return err
+		}
+		return stamps(path, time.Unix(since, 0), out)
 	case agent.ErrandUnpack:
 		return unpack(args[1], path, in, out)
 	}

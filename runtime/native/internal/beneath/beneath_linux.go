@@ -14,28 +14,34 @@ import (
 
 // Open opens a path below root as a place (O_PATH). The caller closes it.
 func Open(root int, name string) (int, error) {
-	return open(root, name, unix.O_PATH)
+	return open(root, name, unix.O_PATH, inRoot)
 }
 
 // Folder opens a folder below root. The caller closes it.
 func Folder(root int, name string) (int, error) {
-	return open(root, name, unix.O_PATH|unix.O_DIRECTORY)
+	return open(root, name, unix.O_PATH|unix.O_DIRECTORY, inRoot)
 }
 
 // File opens a file below root for reading. The caller closes it.
 func File(root int, name string) (int, error) {
-	return open(root, name, unix.O_RDONLY|unix.O_NONBLOCK)
+	return open(root, name, unix.O_RDONLY|unix.O_NONBLOCK, inRoot)
 }
+
+// Exact opens a path below root in which there is no link: one in it, or as the
+// last of it, fails with ELOOP, and so does another mount with EXDEV. The caller
+// closes it.
+func Exact(root int, name string, flags uint64) (int, error) {
+	return open(root, name, flags, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_NO_XDEV)
+}
+
+const inRoot = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS
 
 // tries of one open: openat2(2) gives EAGAIN when something anywhere on the
 // machine was mounted or renamed at that moment, and leaves it to us to repeat.
 const tries = 1000
 
-func open(root int, name string, flags uint64) (fd int, err error) {
-	how := &unix.OpenHow{
-		Flags:   flags | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	}
+func open(root int, name string, flags, resolve uint64) (fd int, err error) {
+	how := &unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
 	for range tries {
 		if fd, err = unix.Openat2(root, name, how); err == nil {
 			return fd, nil

@@ -86,6 +86,11 @@ func Overlay(l Layers) (*os.File, error) {
 	}
 	if l.UserXattr {
 		options = append(options, Option{"userxattr", ""})
+	} else {
+		// A layer holds whole files at their own paths, whatever the kernel's
+		// defaults are: that is what package layer takes apart. With userxattr the
+		// kernel does neither.
+		options = append(options, Option{"redirect_dir", "off"}, Option{"metacopy", "off"})
 	}
 	return New("overlay", NoSUID|NoDev, options...)
 }
