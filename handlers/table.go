@@ -98,6 +98,7 @@ func Methods() []Method {
 		row("vm/logs", "Show a VM's own log: boot, provisioning, console.", "GET /vms/{id}/logs", "vm logs <id>", logs),
 		row("vm/snapshot", "Keep a VM's files as they are, of a running VM too.", "POST /vms/{id}/snapshot", "vm snapshot <id> [name]", snapshot),
 		row("vm/snapshots", "List snapshots, oldest first.", "GET /vms/{id}/snapshots", "vm snapshots [id]", snapshots),
+		row("vm/diff", "Show what has changed in a VM's files: by its last execution, or between snapshots.", "GET /vms/{id}/diff", "vm diff <id> [from] [to]", diff),
 		row("vm/restore", "Give a VM the files of a snapshot; what runs in it ends.", "POST /vms/{id}/restore", "vm restore <id> <snapshot>", restore),
 		row("vm/deleteSnapshot", "Remove a snapshot; others stay whole.", "DELETE /vms/{id}/snapshots/{snapshot}", "vm snapshots --delete", deleteSnapshot),
 		row("vm/undo", "Put a VM's files back to before its last execution.", "POST /vms/{id}/undo", "vm undo <id>", undo),

@@ -15,7 +15,7 @@ func commands(t *terminal) []*cobra.Command {
 	return []*cobra.Command{
 		runCommand(t), executeCommand(t), batchCommand(t), attachCommand(t), executionsCommand(t), sessionsCommand(t), shellCommand(t), installCommand(t),
 		createCommand(t), listCommand(t), statusCommand(t), startCommand(t), stopCommand(t), restartCommand(t), deleteCommand(t), logsCommand(t),
-		snapshotCommand(t), snapshotsCommand(t), restoreCommand(t), undoCommand(t),
+		snapshotCommand(t), snapshotsCommand(t), diffCommand(t), restoreCommand(t), undoCommand(t),
 		templateCommand(t), lsCommand(t), cpCommand(t),
 		poolCommand(t), languagesCommand(t), eventsCommand(t), doctorCommand(t), gcCommand(t),
 		serveCommand(t), versionCommand(t),

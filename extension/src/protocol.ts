@@ -467,6 +467,50 @@ export interface SnapshotsResult {
   snapshots: Snapshot[];
 }
 
+export interface DiffParams {
+  /** the VM's id or name */
+  id: number | string;
+  /** a snapshot's id or name; default: what vm/undo would put back, or, with to, the snapshot before that */
+  from?: number | string;
+  /** a snapshot's id or name; default: the files as they are now */
+  to?: number | string;
+  /** progress is reported under it */
+  workDoneToken?: number | string;
+  /** output is sent under it as it comes */
+  partialResultToken?: number | string;
+}
+
+export interface DiffResult {
+  /** the snapshot's id */
+  from: number;
+  /** the snapshot's id; absent for the files as they are now */
+  to?: number;
+  /** folders before what is in them */
+  files: FileDiff[];
+  /** there are more than the 5000 that are told */
+  more: boolean;
+}
+
+export interface FileDiff {
+  /** absolute, in the VM */
+  path: string;
+  change: "created" | "modified" | "deleted";
+  /** what is there now, or was there */
+  type: "file" | "folder" | "link" | "other";
+  /** of a file, now, or as it was when it is deleted */
+  sizeBytes: number;
+  /** permission bits, as a decimal number, now, or as they were */
+  mode: number;
+  /** as git diff writes it: type and permissions, text line by line, links; nothing for folders */
+  patch?: string;
+  /** why a file whose content differs has no patch: it is no text, has more than 256 KiB, there are 4 MiB of patches already, or it has changed again */
+  noPatch?: "binary" | "large" | "limit" | "vanished";
+  /** of a created file: the deleted one that held the same */
+  renamedFrom?: string;
+  /** of a deleted file: the created one that holds the same, with the patch */
+  renamedTo?: string;
+}
+
 export interface OneSnapshotParams {
   /** the VM's id or name */
   id: number | string;
@@ -885,6 +929,8 @@ export interface Requests {
   "vm/snapshot": { params: SnapshotParams; result: Snapshot };
   /** List snapshots, oldest first. */
   "vm/snapshots": { params: SnapshotsParams; result: SnapshotsResult };
+  /** Show what has changed in a VM's files: by its last execution, or between snapshots. */
+  "vm/diff": { params: DiffParams; result: DiffResult };
   /** Give a VM the files of a snapshot; what runs in it ends. */
   "vm/restore": { params: OneSnapshotParams; result: VM };
   /** Remove a snapshot; others stay whole. */
