@@ -32,15 +32,15 @@ func (p *places) execution(ctx context.Context, n int, vm, code string, command 
 	if err != nil {
 		return table{}, err
 	}
-	contenders := []contender{{"bare `" + strings.Join(command[:2], " ") + "` on the host", bare(path, command[1:]...)}}
+	contenders := []contender{{name: "bare `" + strings.Join(command[:2], " ") + "` on the host", do: bare(path, command[1:]...)}}
 	for _, s := range p.servers {
-		contenders = append(contenders, contender{"vm/execute, " + s.name, func(ctx context.Context) error {
+		contenders = append(contenders, contender{name: "vm/execute, " + s.name, do: func(ctx context.Context) error {
 			_, err := s.execute(ctx, vm, code)
 			return err
 		}})
 	}
 	if p.plain != "" {
-		contenders = append(contenders, contender{"docker exec", func(ctx context.Context) error {
+		contenders = append(contenders, contender{name: "docker exec", do: func(ctx context.Context) error {
 			_, err := p.docker(ctx, append([]string{"exec", p.plain}, command...)...)
 			return err
 		}})
@@ -59,7 +59,7 @@ func (p *places) same(ctx context.Context, name string) (string, error) {
 func createAndDelete(ctx context.Context, p *places, n int) (table, error) {
 	var contenders []contender
 	for _, s := range p.servers {
-		contenders = append(contenders, contender{"vm/create and vm/delete, " + s.name, func(ctx context.Context) error {
+		contenders = append(contenders, contender{name: "vm/create and vm/delete, " + s.name, do: func(ctx context.Context) error {
 			if err := s.client.Call(ctx, "vm/create", map[string]any{"name": "short", "language": "bash"}, nil); err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func createAndDelete(ctx context.Context, p *places, n int) (table, error) {
 		}})
 	}
 	if p.plain != "" {
-		contenders = append(contenders, contender{"docker run -d and docker rm -f", func(ctx context.Context) error {
+		contenders = append(contenders, contender{name: "docker run -d and docker rm -f", do: func(ctx context.Context) error {
 			id, err := p.docker(ctx, "run", "-d", "--network=none", p.image, "sleep", "infinity")
 			if err != nil {
 				return err
@@ -87,15 +87,15 @@ func startServer(ctx context.Context, p *places, n int) (table, error) {
 		return table{}, err
 	}
 	return measure(ctx, max(1, n/5), []contender{
-		{"bare `python3 -c pass` on the host", bare(python, "-c", "pass")},
-		{"`vm serve`, until initialize is answered", func(ctx context.Context) error {
+		{name: "bare `python3 -c pass` on the host", do: bare(python, "-c", "pass")},
+		{name: "`vm serve`, until initialize is answered", do: func(ctx context.Context) error {
 			c, err := s.serve(ctx)
 			if err != nil {
 				return err
 			}
 			return c.Kill()
 		}},
-		{"`vm list`, the whole command", func(ctx context.Context) error {
+		{name: "`vm list`, the whole command", do: func(ctx context.Context) error {
 			cmd := exec.CommandContext(ctx, program, "--config", s.config, "list")
 			cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+s.state)
 			return cmd.Run()

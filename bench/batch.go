@@ -29,8 +29,8 @@ func batchOfTen(ctx context.Context, p *places, n int) (table, error) {
 		return table{}, err
 	}
 	return measure(ctx, max(1, n/5), []contender{
-		{fmt.Sprintf("%d bare `python3 -c` on the host", batchSize), func(ctx context.Context) error { return sideBySide(ctx, python) }},
-		{fmt.Sprintf("vm/batchExecute in %d VMs, %s", batchSize, s.name), func(ctx context.Context) error { return s.batch(ctx, vms) }},
+		{name: fmt.Sprintf("%d bare `python3 -c` on the host", batchSize), do: func(ctx context.Context) error { return sideBySide(ctx, python) }},
+		{name: fmt.Sprintf("vm/batchExecute in %d VMs, %s", batchSize, s.name), do: func(ctx context.Context) error { return s.batch(ctx, vms) }},
 	})
 }
 

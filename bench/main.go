@@ -33,6 +33,9 @@ var suites = []struct {
 	{"Create and delete", createAndDelete},
 	{fmt.Sprintf("The same computation %d times side by side", batchSize), batchOfTen},
 	{"Start", startServer},
+	{"Snapshot of a running VM, by what was written since the last", takeSnapshots},
+	{"Restore", restoreSnapshots},
+	{"Fork of a running VM: a snapshot, and a VM made of it", forkVMs},
 }
 
 // run measures everything that this machine has engines for.

@@ -15,6 +15,25 @@ import (
 type contender struct {
 	name string
 	do   func(ctx context.Context) error
+	// prepare and clear are done before and after each time; they do not count.
+	// They may be nil.
+	prepare, clear func(ctx context.Context) error
+}
+
+// once does the action and returns how long it took.
+func (c contender) once(ctx context.Context) (time.Duration, error) {
+	if c.prepare != nil {
+		if err := c.prepare(ctx); err != nil {
+			return 0, err
+		}
+	}
+	start := time.Now()
+	err := c.do(ctx)
+	took := time.Since(start)
+	if err == nil && c.clear != nil {
+		err = c.clear(ctx)
+	}
+	return took, err
 }
 
 // table holds the times of contenders for one action.
@@ -40,12 +59,12 @@ func measure(ctx context.Context, n int, contenders []contender) (t table, err e
 	}
 	for turn := -1; turn < n; turn++ {
 		for i, c := range contenders {
-			start := time.Now()
-			if err := c.do(ctx); err != nil {
+			took, err := c.once(ctx)
+			if err != nil {
 				return t, fmt.Errorf("%s: %w", c.name, err)
 			}
 			if turn >= 0 {
-				t.rows[i].times = append(t.rows[i].times, time.Since(start))
+				t.rows[i].times = append(t.rows[i].times, took)
 			}
 		}
 	}

@@ -24,7 +24,8 @@ const bootTimeout = 30 * time.Second
 
 // boot starts the machine whose volume is prepared and records that it runs.
 // When it fails, the process is gone or about to go; the rest is the caller's.
-func (d *Driver) boot(ctx context.Context, f folder, r *record) error {
+// Attached says that the caller has its disk in use already.
+func (d *Driver) boot(ctx context.Context, f folder, r *record, attached bool) error {
 	h, err := d.host()
 	if err != nil {
 		return err
@@ -37,9 +38,9 @@ func (d *Driver) boot(ctx context.Context, f folder, r *record) error {
 	}
 	defer log.close()
 
-	b := &booting{driver: d, host: h, folder: f, record: r, log: log}
+	b := &booting{driver: d, host: h, folder: f, record: r, log: log, attached: attached}
 	defer b.closeFiles()
-	if r.Disk {
+	if r.Disk && !attached {
 		if err := awaitDetached(ctx, f.disk()); err != nil {
 			return err
 		}
@@ -80,6 +81,8 @@ type booting struct {
 	record *record
 	log    *bootLog
 	cgroup machineCgroup
+
+	attached bool // whether the disk is in use already
 
 	child  *child
 	binds  []*os.File // detached mounts of the host's own files
@@ -249,11 +252,10 @@ func (b *booting) makeMounts(plan *sandbox.Plan) ([]*os.File, error) {
 		return nil, err
 	}
 	if b.record.Disk {
-		disk, device, err := mountDisk(b.folder.disk())
-		if _, err := b.keep(disk, err); err != nil {
+		disk, err := b.keep(b.mountDisk())
+		if err != nil {
 			return nil, err
 		}
-		b.record.Loop = device
 		if err := mount.AttachAt(disk, b.folder.volume()); err != nil {
 			return nil, err
 		}
@@ -274,6 +276,16 @@ func (b *booting) makeMounts(plan *sandbox.Plan) ([]*os.File, error) {
 		}
 	}
 	return b.bind(mounts, &plan.Agent)
+}
+
+// mountDisk mounts the machine's disk, detached, and notes its device.
+func (b *booting) mountDisk() (disk *os.File, err error) {
+	if b.attached {
+		disk, b.record.Loop, err = mountAttached(b.folder.disk(), b.record.Loop)
+	} else {
+		disk, b.record.Loop, err = mountDisk(b.folder.disk())
+	}
+	return disk, err
 }
 
 // bind makes the mount of a path and names it by its number.

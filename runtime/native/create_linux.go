@@ -61,7 +61,7 @@ func (d *Driver) make(ctx context.Context, r record, fill func(f folder) error) 
 			return runtime.Machine{}, err
 		}
 	}
-	if err := d.boot(ctx, f, &r); err != nil {
+	if err := d.boot(ctx, f, &r, false); err != nil {
 		return runtime.Machine{}, err
 	}
 	return r.machine(f), nil
@@ -84,7 +84,7 @@ func (d *Driver) Start(ctx context.Context, ref runtime.Ref) (runtime.Machine, e
 	if err := d.release(f, r); err != nil {
 		return runtime.Machine{}, err
 	}
-	if err := d.boot(ctx, f, &r); err != nil {
+	if err := d.boot(ctx, f, &r, false); err != nil {
 		return runtime.Machine{}, errors.Join(err, d.halt(f, &r))
 	}
 	return r.machine(f), nil

@@ -133,20 +133,22 @@ func mountDisk(path string) (disk *os.File, device string, err error) {
 }
 
 // mountAttached mounts the file system of a disk that is mounted elsewhere: both
-// mounts are of the same one. Likely names the loop device to look at first.
-func mountAttached(path, likely string) (*os.File, error) {
-	device, err := likely, error(nil)
+// mounts are of the same one. Likely names the loop device to look at first; the
+// right one is returned.
+func mountAttached(path, likely string) (disk *os.File, device string, err error) {
+	device = likely
 	if !backs(path, likely) {
 		device, err = loopOf(path)
 	}
 	if err != nil || device == "" {
-		return nil, fmt.Errorf("disk %s is not attached: %w", path, err)
+		return nil, "", fmt.Errorf("disk %s is not attached: %w", path, err)
 	}
 	loop, err := os.OpenFile(device, os.O_RDWR, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open disk %s: %w", path, err)
+		return nil, "", fmt.Errorf("open disk %s: %w", path, err)
 	}
-	return mountLoop(loop)
+	disk, err = mountLoop(loop)
+	return disk, device, err
 }
 
 // mountLoop mounts the file system on a loop device, detached, and closes it.

@@ -210,31 +210,49 @@ func (d *Driver) Restore(ctx context.Context, ref runtime.Ref, name string) (run
 	if frozen == nil {
 		return runtime.Machine{}, fmt.Errorf("%w: %q of %s", runtime.ErrNoSnapshot, name, ref)
 	}
+	// In use until it is again: a disk that is let go writes everything to its file
+	// first, also what is about to be thrown away.
+	disk, err := holdDisk(ctx, m.folder, m.record)
+	if err != nil {
+		return runtime.Machine{}, fmt.Errorf("restore %s: %w", ref, err)
+	}
+	defer func() { _ = disk.Close() }() // of nil too
 	if err := d.halt(m.folder, &m.record); err != nil {
 		return runtime.Machine{}, err
 	}
 	next := m.record.clone()
 	next.Layers = slices.Clone(frozen)
 	next.addLayer()
-	err = inVolume(ctx, m.folder, m.record, func() error {
-		if _, err := next.squash(m.folder, false); err != nil {
-			return err
-		}
-		if err := emptyLayer(m.folder, next.Layers); err != nil {
-			return err
-		}
-		if err := next.write(m.folder); err != nil {
-			return err
-		}
-		return next.sweep(m.folder)
-	})
-	if err != nil {
+	if err := onVolume(m.folder, disk, func() error { return m.putBack(&next) }); err != nil {
 		return runtime.Machine{}, fmt.Errorf("restore %s: %w", ref, err)
 	}
-	if err := d.boot(ctx, m.folder, &next); err != nil {
+	if err := d.boot(ctx, m.folder, &next, true); err != nil {
 		return runtime.Machine{}, errors.Join(err, d.halt(m.folder, &next))
 	}
 	return next.machine(m.folder), nil
+}
+
+// putBack puts an empty layer on those of a snapshot, in the place of what was
+// written since. That goes first, since it may have filled the disk; who dies in
+// between leaves a machine that gets its layer when it is started. Nothing is
+// merged before the record on disk has forgotten it: it may lie on the same layers.
+func (m *layered) putBack(next *record) error {
+	if err := next.write(m.folder); err != nil {
+		return err
+	}
+	if err := next.sweep(m.folder); err != nil {
+		return err
+	}
+	squashed, err := next.squash(m.folder, false)
+	if err == nil && squashed {
+		if err = next.write(m.folder); err == nil {
+			err = next.sweep(m.folder)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return emptyLayer(m.folder, next.Layers)
 }
 
 // DeleteSnapshot implements runtime.Snapshotter.
@@ -307,7 +325,7 @@ func (d *Driver) CreateFrom(ctx context.Context, spec runtime.Spec, from runtime
 func copyLayers(ctx context.Context, source *layered, f folder, r record) error {
 	return inVolume(ctx, source.folder, source.record, func() error {
 		if r.Disk {
-			disk, err := openDisk(f, r, false)
+			disk, _, err := mountDisk(f.disk())
 			if err != nil {
 				return err
 			}

@@ -278,6 +278,26 @@ func TestLargeLayersAreMergedLater(t *testing.T) {
 	}
 }
 
+// TestRestoreOfAFullDisk goes back from where nothing more can be written.
+func TestRestoreOfAFullDisk(t *testing.T) {
+	d := nativeDriver(t, t.TempDir())
+	snapshots := snapshotter(t, d)
+	s := spec(1)
+	makeMachine(t, d, s)
+	shell(t, d, s.Ref, "echo kept > file")
+	takeAtOnce(t, snapshots, s.Ref, "s")
+	const fill = "cat /dev/zero > fill 2>/dev/null; seq 5000 | xargs mkdir 2>/dev/null; (echo more > more) 2>/dev/null || echo full"
+	if got := shell(t, d, s.Ref, fill); got != "full\n" {
+		t.Skip("the disk limit is not held here")
+	}
+	if _, err := snapshots.Restore(t.Context(), s.Ref, "s"); err != nil {
+		t.Fatal(err)
+	}
+	if got := shell(t, d, s.Ref, "ls; cat file; echo new > other; cat other"); got != "file\nkept\nnew\n" {
+		t.Errorf("restored, the machine has %q", got)
+	}
+}
+
 // TestMend plays drivers that died in the middle of a snapshot: with the machine
 // standing still, and with a layer in place that the record does not tell of.
 func TestMend(t *testing.T) {

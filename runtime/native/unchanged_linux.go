@@ -19,7 +19,7 @@ const scratchRoot = "tmp"
 
 // Unchanged implements runtime.Snapshotter: the snapshot is all that lies below
 // the layer that is written to, and nothing has been written.
-func (d *Driver) Unchanged(_ context.Context, ref runtime.Ref, name string) (bool, error) {
+func (d *Driver) Unchanged(ctx context.Context, ref runtime.Ref, name string) (bool, error) {
 	m, done, err := d.work(ref)
 	if err != nil {
 		return false, err
@@ -32,7 +32,7 @@ func (d *Driver) Unchanged(_ context.Context, ref runtime.Ref, name string) (boo
 	volume := m.folder.volume()
 	if m.record.Disk {
 		// Nothing is attached anywhere: the mount goes with the descriptor.
-		disk, err := openDisk(m.folder, m.record, true)
+		disk, err := holdDisk(ctx, m.folder, m.record)
 		if err != nil {
 			return false, err
 		}

@@ -14,22 +14,22 @@ import (
 // inVolume calls do on a thread of its own on which the machine's volume is
 // mounted, in a mount namespace that ends with the thread.
 func inVolume(ctx context.Context, f folder, r record, do func() error) error {
-	live := r.state() == runtime.Running
-	if r.Disk && !live {
-		if err := awaitDetached(ctx, f.disk()); err != nil {
-			return err
-		}
+	disk, err := holdDisk(ctx, f, r)
+	if err != nil {
+		return err
 	}
+	defer func() { _ = disk.Close() }() // of nil too
+	return onVolume(f, disk, do)
+}
+
+// onVolume is inVolume with the machine's disk, nil when it has none, which stays
+// in use until the caller closes it. It cannot be attached again.
+func onVolume(f folder, disk *os.File, do func() error) error {
 	return onOwnThread(func() error {
 		if err := privateMounts(); err != nil {
 			return err
 		}
-		if r.Disk {
-			disk, err := openDisk(f, r, live)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = disk.Close() }()
+		if disk != nil {
 			if err := mount.AttachAt(disk, f.volume()); err != nil {
 				return err
 			}
@@ -38,12 +38,21 @@ func inVolume(ctx context.Context, f folder, r record, do func() error) error {
 	})
 }
 
-// openDisk mounts a machine's disk, detached.
-func openDisk(f folder, r record, live bool) (disk *os.File, err error) {
-	if live {
-		return mountAttached(f.disk(), r.Loop)
+// holdDisk mounts a machine's disk, detached: that of a running one, which is in
+// use, or that of a stopped one. It returns nil when there is none. The caller
+// closes it.
+func holdDisk(ctx context.Context, f folder, r record) (*os.File, error) {
+	switch {
+	case !r.Disk:
+		return nil, nil
+	case r.state() == runtime.Running:
+		disk, _, err := mountAttached(f.disk(), r.Loop)
+		return disk, err
 	}
-	disk, _, err = mountDisk(f.disk())
+	if err := awaitDetached(ctx, f.disk()); err != nil {
+		return nil, err
+	}
+	disk, _, err := mountDisk(f.disk())
 	return disk, err
 }
 
