@@ -30,7 +30,7 @@ func batchExecute(ctx context.Context, s Scope, p BatchParams) (BatchResult, err
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return BatchResult{}, ctx.Err()
 	}
-	return encodeBatch(items), nil
+	return s.batchResult(items), nil
 }
 
 // batch runs the request in the VMs chosen, or in those of a matrix; each one's
@@ -90,8 +90,8 @@ func (s Scope) observeEach(ctx context.Context, t Tokens) (observe func(db.Virtu
 		}
 }
 
-func encodeBatch(items []pool.BatchItem) BatchResult {
-	return BatchResult{Results: encodeAll(items, encodeItem), Groups: encodeAll(pool.Compare(items), encodeGroup)}
+func (s Scope) batchResult(items []pool.BatchItem) BatchResult {
+	return BatchResult{Results: encodeAll(items, s.batchItem), Groups: encodeAll(pool.Compare(items), encodeGroup)}
 }
 
 func encodeGroup(g pool.BatchGroup) BatchGroup {
@@ -101,8 +101,8 @@ func encodeGroup(g pool.BatchGroup) BatchGroup {
 	}
 }
 
-func encodeItem(i pool.BatchItem) BatchItem {
-	item := BatchItem{Execution: encodeExecution(i.Execution)}
+func (s Scope) batchItem(i pool.BatchItem) BatchItem {
+	item := BatchItem{Execution: s.execution(i.Execution)}
 	if i.Err != nil {
 		e := AsError(i.Err)
 		item.Execution.VMID, item.Execution.VMName, item.Execution.Language = i.VM.ID, i.VM.Name, i.VM.Language

@@ -24,7 +24,7 @@ func execute(ctx context.Context, s Scope, p ExecuteParams) (Execution, error) {
 	o, flush := s.observe(ctx, p.Tokens)
 	e, err := s.Execute(ctx, vm, request, o)
 	flush()
-	return answer(ctx, e, err)
+	return s.answer(ctx, e, err)
 }
 
 // target is the VM that an execution names, or else a scratch VM.
@@ -40,11 +40,11 @@ func (s Scope) target(ctx context.Context, p ExecuteParams) (db.VirtualMachine, 
 
 // answer is what a caller gets for an execution: one that he cancelled is, on the
 // wire, a cancelled request; its record is in the history.
-func answer(ctx context.Context, e db.Execution, err error) (Execution, error) {
+func (s Scope) answer(ctx context.Context, e db.Execution, err error) (Execution, error) {
 	if err == nil && ctx.Err() != nil && e.Verdict == string(agent.Cancelled) {
 		return Execution{}, ctx.Err()
 	}
-	return encodeExecution(e), err
+	return s.execution(e), err
 }
 
 // request is a Run as the pool takes it.
@@ -86,7 +86,7 @@ func attach(ctx context.Context, s Scope, p AttachParams) (Execution, error) {
 	o, flush := s.observe(ctx, p.Tokens)
 	e, err := s.Attach(ctx, p.ExecutionID, o)
 	flush()
-	return encodeExecution(e), err
+	return s.execution(e), err
 }
 
 func executions(ctx context.Context, s Scope, p ExecutionsParams) (ExecutionsResult, error) {
@@ -99,7 +99,7 @@ func executions(ctx context.Context, s Scope, p ExecutionsParams) (ExecutionsRes
 		return ExecutionsResult{}, err
 	}
 	history, err := s.Executions(ctx, vm, p.Before, limit)
-	return ExecutionsResult{encodeAll(history, encodeExecution)}, err
+	return ExecutionsResult{encodeAll(history, s.execution)}, err
 }
 
 // bounded is a count that a caller may give; 0 = the default.

@@ -24,5 +24,5 @@ func installPackages(ctx context.Context, s Scope, p InstallParams) (Execution, 
 	e, err := s.InstallPackages(ctx, vm, pool.InstallRequest{Packages: p.Packages, Language: p.Language}, o)
 	end(err)
 	flush()
-	return answer(ctx, e, err)
+	return s.answer(ctx, e, err)
 }

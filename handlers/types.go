@@ -113,7 +113,37 @@ type Execution struct {
 	Result        string     `json:"result,omitempty" doc:"value of the last expression, in a session"`
 	SessionNote   string     `json:"sessionNote,omitempty" doc:"that the session's interpreter has ended, or was started anew, and why"`
 	Artifacts     []Artifact `json:"artifacts,omitempty" doc:"what a session's code shows beside text"`
-	ExecutedAt    time.Time  `json:"executedAt"`
+	// Diagnostics are computed from what was recorded, for old executions too.
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty" doc:"what the compiler or the failing program said about places in the code, as LSP diagnostics in the document that it came from"`
+	ExecutedAt  time.Time    `json:"executedAt"`
+}
+
+// Diagnostic is LSP's.
+type Diagnostic struct {
+	Range              Range                `json:"range"`
+	Severity           int                  `json:"severity" doc:"1 error, 2 warning, 3 information"`
+	CodeDescription    *CodeDescription     `json:"codeDescription,omitempty"`
+	Code               string               `json:"code,omitempty" doc:"the execution, such as #12"`
+	Source             string               `json:"source" doc:"name of the VM"`
+	Message            string               `json:"message"`
+	RelatedInformation []RelatedInformation `json:"relatedInformation,omitempty" doc:"how the program got there, innermost first; absent where no document was named"`
+}
+
+// CodeDescription links to where more is to be read.
+type CodeDescription struct {
+	Href string `json:"href" doc:"the execution, as a document of the scheme itechsmart-vm"`
+}
+
+// RelatedInformation is another place.
+type RelatedInformation struct {
+	Location Location `json:"location"`
+	Message  string   `json:"message"`
+}
+
+// Location is a range in a document.
+type Location struct {
+	URI   string `json:"uri"`
+	Range Range  `json:"range"`
 }
 
 // Truncated counts the bytes that a record leaves out of each stream.

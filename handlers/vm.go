@@ -71,7 +71,7 @@ func status(ctx context.Context, s Scope, p IDParams) (StatusResult, error) {
 			CPUPercent: stats.CPUPercent, MemoryMiB: mebibytes(stats.Memory), DiskMiB: mebibytes(stats.Disk),
 			Pids: stats.Pids, Uptime: stats.Uptime.Seconds(),
 		},
-		RunningExecutions: encodeAll(running, encodeExecution),
+		RunningExecutions: encodeAll(running, s.execution),
 	}, err
 }
 

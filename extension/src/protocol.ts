@@ -181,6 +181,8 @@ export interface Execution {
   sessionNote?: string;
   /** what a session's code shows beside text */
   artifacts?: Artifact[];
+  /** what the compiler or the failing program said about places in the code, as LSP diagnostics in the document that it came from */
+  diagnostics?: Diagnostic[];
   executedAt: string;
 }
 
@@ -194,6 +196,45 @@ export interface Artifact {
   name: string;
   /** base64 */
   data: string;
+}
+
+export interface Diagnostic {
+  range: Range;
+  /** 1 error, 2 warning, 3 information */
+  severity: number;
+  codeDescription?: CodeDescription;
+  /** the execution, such as #12 */
+  code?: string;
+  /** name of the VM */
+  source: string;
+  message: string;
+  /** how the program got there, innermost first; absent where no document was named */
+  relatedInformation?: RelatedInformation[];
+}
+
+export interface Range {
+  start: Position;
+  end: Position;
+}
+
+export interface Position {
+  line: number;
+  character: number;
+}
+
+export interface CodeDescription {
+  /** the execution, as a document of the scheme itechsmart-vm */
+  href: string;
+}
+
+export interface RelatedInformation {
+  location: Location;
+  message: string;
+}
+
+export interface Location {
+  uri: string;
+  range: Range;
 }
 
 export interface ForceParams {
@@ -253,16 +294,6 @@ export interface File {
   encoding?: "utf-8" | "base64";
   /** permission bits, as a decimal number; default 420, which is 0644 */
   mode?: number;
-}
-
-export interface Range {
-  start: Position;
-  end: Position;
-}
-
-export interface Position {
-  line: number;
-  character: number;
 }
 
 export interface BatchParams {
@@ -339,6 +370,8 @@ export interface BatchItem {
   sessionNote?: string;
   /** what a session's code shows beside text */
   artifacts?: Artifact[];
+  /** what the compiler or the failing program said about places in the code, as LSP diagnostics in the document that it came from */
+  diagnostics?: Diagnostic[];
   executedAt: string;
   /** set when the code could not be run in this VM; the message is in error */
   failure?: ErrorData;

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/lang/trace"
 )
 
 // Language is one row of the table. It is data; copies are independent as long
@@ -51,6 +52,10 @@ type Language struct {
 	// there: further arguments of Build, one a line, which its program takes as
 	// @FILE. "" = none.
 	BuildArgs string
+
+	// Messages reads what the toolchain and failing programs write to standard
+	// error. Nil = trace.GCC, the form that many share.
+	Messages trace.Reader
 
 	// Session starts an interpreter that is kept between executions: a kernel,
 	// which speaks with the guest as package agent/guest describes. {dir} is the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -168,6 +169,9 @@ func (t *Tenant) plan(vm db.VirtualMachine, r RunRequest, l lang.Language, versi
 // messages read true.
 func documentName(uri string, l lang.Language) string {
 	name := path.Base(uri)
+	if plain, err := url.PathUnescape(name); err == nil {
+		name = plain
+	}
 	for _, ext := range l.Extensions {
 		if strings.HasSuffix(strings.ToLower(name), ext) {
 			return name

@@ -49,6 +49,7 @@ var expectations = map[string]expectation{
 	"exit3":       {stdout: "before\n", exitCode: 3, phase: "run"},
 	"error":       {stdout: "before\n", exitCode: -1, phase: "run", stderr: "boom"},
 	"build-error": {exitCode: -1, phase: "build", stderr: "boom"},
+	"trace":       {exitCode: -1, phase: "run"},
 }
 
 // In makes a machine of spec, runs all programs in it and destroys it; for must
@@ -135,6 +136,7 @@ func runLanguage(t *testing.T, client *agent.Client, l lang.Language, host, must
 			if want.stderr != "" && !slices.Contains(nameless, l.ID) && !strings.Contains(string(result.Stderr.Head), "Lesson") {
 				t.Errorf("the message does not name the file Lesson%s:\n%s", ext, result.Stderr.Head)
 			}
+			checkProblems(t, l, lang.Ran{ID: run.ID, FileName: "Lesson" + ext, Code: code}, result)
 		})
 	}
 }

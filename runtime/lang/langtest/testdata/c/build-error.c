@@ -1,3 +1,3 @@
 int main(void) {
-    return boom;
+    return boom; // HERE
 }

@@ -1,3 +1,3 @@
 int main() {
-    return boom;
+    return boom; // HERE
 }

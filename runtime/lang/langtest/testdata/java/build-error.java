@@ -1,5 +1,5 @@
 public class Lesson {
     public static void main(String[] args) {
-        int x = boom;
+        int x = boom; // HERE
     }
 }

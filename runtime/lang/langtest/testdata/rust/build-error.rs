@@ -1,3 +1,3 @@
 fn main() {
-    boom();
+    boom(); // HERE
 }

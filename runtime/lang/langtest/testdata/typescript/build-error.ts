@@ -1,1 +1,1 @@
-const boom: = ;
+const boom: = ; // HERE

@@ -1,0 +1,7 @@
+function inner(o) {
+  return o.missing.value; // HERE
+}
+function outer() {
+  return inner({}); // FRAME
+}
+outer(); // FRAME

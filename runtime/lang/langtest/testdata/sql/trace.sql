@@ -1,0 +1,3 @@
+create table t (a);
+insert into t values (1);
+select b from t; -- HERE
