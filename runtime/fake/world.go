@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -55,6 +56,9 @@ func (w *world) Start(p guest.Program) (guest.Process, error) {
 }
 
 func (w *world) place(p guest.Program) error {
+	if err := w.survey(p); err != nil {
+		return err
+	}
 	for _, f := range p.Files {
 		mode := f.Mode
 		if mode == 0 {
@@ -62,6 +66,21 @@ func (w *world) place(p guest.Program) error {
 		}
 		if err := w.files.put(path.Clean(f.Path), f.Data, mode); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// survey refuses folders and files where the user may make none.
+func (w *world) survey(p guest.Program) error {
+	below := func(name, folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }
+	made := func(name string) bool { return p.Root || below(name, home) || below(name, "/tmp") }
+	if dir := path.Clean(p.Dir); !made(dir) && dir != "/proc" {
+		return fmt.Errorf("%w: cannot make the working directory %s", guest.ErrRefused, dir)
+	}
+	for _, f := range p.Files {
+		if name := path.Clean(f.Path); !made(name) {
+			return fmt.Errorf("%w: cannot write %s", guest.ErrRefused, name)
 		}
 	}
 	return nil

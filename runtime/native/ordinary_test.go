@@ -50,7 +50,7 @@ func TestConformanceOrdinaryUser(t *testing.T) {
 // guest, which all others are about, is the same.
 var ordinaryCases = []string{
 	"lifecycle", "createCancelled", "stopStart", "stopWithGrace", "manyAtOnce", "otherInstance", "logs",
-	"surroundings", "files", "scratch", "stats", "timeoutKillsTree", "detach",
+	"surroundings", "files", "foreignFolders", "scratch", "stats", "timeoutKillsTree", "detach",
 	"memoryLimit", "diskLimit", "pidsLimit", "forkStorm", "noNetwork", "noPrivileges",
 }
 

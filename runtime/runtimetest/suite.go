@@ -65,6 +65,7 @@ var cases = []struct {
 	{"signal", testSignal},
 	{"surroundings", testSurroundings},
 	{"files", testFiles},
+	{"foreignFolders", testForeignFolders},
 	{"scratch", testScratch},
 	{"missingProgram", testMissingProgram},
 	{"failedBuild", testFailedBuild},

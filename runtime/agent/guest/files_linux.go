@@ -20,7 +20,7 @@ func (m *machine) place(u *user, p Program) error {
 	if info, err := os.Stat(p.Dir); err == nil && info.IsDir() && len(p.Files) == 0 && p.Scratch == "" {
 		return nil // the usual case, without a change of user
 	}
-	return m.as(u, func() error { return placeAs(p) })
+	return m.as(u, func() error { return m.placeAs(p) })
 }
 
 // as runs f, which works on files, with the rights of a user; nil = those of the
@@ -68,7 +68,10 @@ func (u *user) impersonate(f func() error) error {
 	return err
 }
 
-func placeAs(p Program) error {
+func (m *machine) placeAs(p Program) error {
+	if err := m.survey(p); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 		return refused("make the working directory", err)
 	}
@@ -82,6 +85,23 @@ func placeAs(p Program) error {
 			return refused("make a folder", err)
 		}
 		if err := write(f); err != nil {
+			return refused("write a file", err)
+		}
+	}
+	return nil
+}
+
+// survey refuses what the kernel would refuse a user who owns no system folders.
+func (m *machine) survey(p Program) error {
+	if !m.ownsRoot || p.Root {
+		return nil
+	}
+	g := ground{m.config.Home}
+	if err := g.checkFolder(p.Dir); err != nil {
+		return refused("make the working directory", err)
+	}
+	for _, f := range p.Files {
+		if err := g.checkFile(f.Path); err != nil {
 			return refused("write a file", err)
 		}
 	}

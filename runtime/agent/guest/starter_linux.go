@@ -23,10 +23,12 @@ const diskThreads = 3
 type machine struct {
 	config Config
 	user   *user
-	reaper *reaper
-	cgroup *cgroup
-	meter  meter
-	disks  chan struct{} // slots for what may wait for a disk
+	// ownsRoot: the system's folders belong to whom programs run as.
+	ownsRoot bool
+	reaper   *reaper
+	cgroup   *cgroup
+	meter    meter
+	disks    chan struct{} // slots for what may wait for a disk
 
 	background sync.WaitGroup // spawns and the watch
 
@@ -51,6 +53,7 @@ func newMachine(c Config, r *reaper) (*machine, error) {
 		active: make(map[*process]struct{}),
 		disks:  make(chan struct{}, diskThreads),
 	}
+	m.ownsRoot = ownsRoot(m.user)
 	if err := m.makeHome(); err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (m *machine) Streams(p Program) (Streams, error) {
 	}
 	n := new(namedPipes)
 	err := m.as(u, func() error {
-		if err := placeAs(p); err != nil {
+		if err := m.placeAs(p); err != nil {
 			return err
 		}
 		for i, name := range [...]string{"stdin", "stdout", "stderr"} {
