@@ -78,8 +78,11 @@ type VirtualMachine struct {
 	Env         map[string]string   `bun:"type:json,notnull"`
 	Labels      map[string]string   `bun:"type:json,notnull"`
 	Scratch     bool                `bun:",notnull"` // made for executions that named no VM
-	Snapshot    int64               `bun:",notnull"` // that its files come from, the newest taken or restored; 0 = none
-	Error       string              `bun:",notnull"` // why Status is error; for a person
+	// Build is not empty where this is nobody's VM, but what one or several others
+	// are made from: it says which content was built in it.
+	Build    string `bun:",notnull"`
+	Snapshot int64  `bun:",notnull"` // that its files come from, the newest taken or restored; 0 = none
+	Error    string `bun:",notnull"` // why Status is error; for a person
 
 	CreatedAt  time.Time `bun:",notnull"`
 	StartedAt  time.Time `bun:",nullzero"`
@@ -164,7 +167,8 @@ type Template struct {
 	Language    string            `bun:",notnull"`
 	Image       string            `bun:",notnull"`
 	Packages    []string          `bun:"type:json,notnull"`
-	Setup       string            `bun:",notnull"` // script that is run once in each new VM
+	Files       []TemplateFile    `bun:"type:json,notnull"`
+	Setup       string            `bun:",notnull"` // script that sets a VM up
 	SetupUser   string            `bun:",notnull"` // who runs it: root, or empty for the VM's own user
 	Env         map[string]string `bun:"type:json,notnull"`
 	Labels      map[string]string `bun:"type:json,notnull"`
@@ -173,7 +177,14 @@ type Template struct {
 	CreatedAt   time.Time         `bun:",notnull"`
 }
 
-// Setup is what a template's set-up script printed in a VM. It goes with the VM.
+// TemplateFile is placed in each VM before it is set up.
+type TemplateFile struct {
+	Path string `json:"path"` // relative to the home of the VM's user, or absolute
+	Data []byte `json:"data"`
+	Mode uint32 `json:"mode"` // permission bits; 0 = 0644
+}
+
+// Setup is what setting a VM up printed. It goes with the VM.
 type Setup struct {
 	bun.BaseModel `bun:"table:vm_setups,alias:st"`
 

@@ -37,6 +37,7 @@ type VMFilter struct {
 	Language string // id; with or without version
 	Label    string // "key" or "key=value"
 	Scratch  *bool
+	Builds   *bool // those alone, or none of them, whose Build is not empty
 }
 
 // Tables as Change names them.
@@ -79,8 +80,9 @@ type Store interface {
 
 	// ReserveVM inserts vm, whose id it sets, when the quota and the user's
 	// names allow, in one transaction; else *QuotaError or ErrExists. Every row
-	// counts, whatever its status. It also sets UserName and Version, and
-	// CreatedAt and LastUsedAt where they are zero. ErrNotFound: no such user.
+	// counts, whatever its status, but builds, which the quota is not for. It also
+	// sets UserName and Version, and CreatedAt and LastUsedAt where they are zero.
+	// ErrNotFound: no such user.
 	ReserveVM(ctx context.Context, vm *VirtualMachine, quota Quota) error
 	VM(ctx context.Context, id int64) (VirtualMachine, error)
 	VMByName(ctx context.Context, userID int64, name string) (VirtualMachine, error)
@@ -98,7 +100,7 @@ type Store interface {
 	// DeleteVM deletes the row and those of its snapshots; its executions and
 	// events stay.
 	DeleteVM(ctx context.Context, id int64) error
-	// CountVMs of one user (0 = all users) by status.
+	// CountVMs of one user (0 = all users) by status, without builds.
 	CountVMs(ctx context.Context, userID int64) (map[Status]int, error)
 
 	// BeginExecution inserts an execution, whose id and Verdict it sets, and

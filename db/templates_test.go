@@ -16,7 +16,7 @@ func testTemplates(t *testing.T, url string) {
 	before := time.Now()
 	full := db.Template{
 		UserID: ada.ID, Name: "web", Description: "for the web", Language: "python@3.12", Image: "example/web:1",
-		Packages: []string{"flask"}, Setup: "pip install .\n", SetupUser: "root",
+		Packages: []string{"flask"}, Files: []db.TemplateFile{{Path: "a/b", Data: []byte{0, 255}, Mode: 0o755}}, Setup: "pip install .\n", SetupUser: "root",
 		Env: map[string]string{"A": "b"}, Labels: map[string]string{"team": "web"},
 		Network: runtime.Network{Mode: runtime.NetworkAllowlist, Allow: []string{"example.org"}},
 		Limits:  runtime.Limits{CPU: 0.5, MemoryMiB: 64, DiskMiB: 65, Pids: 66},

@@ -13,8 +13,10 @@ func (s *store) ReserveVM(ctx context.Context, vm *VirtualMachine, quota Quota) 
 	setNow(&vm.CreatedAt)
 	setNow(&vm.LastUsedAt)
 	return s.change(ctx, "reserve VM", func(tx bun.Tx) (Change, error) {
-		if err := s.checkQuota(ctx, tx, vm.UserID, quota); err != nil {
-			return Change{}, err
+		if vm.Build == "" {
+			if err := s.checkQuota(ctx, tx, vm.UserID, quota); err != nil {
+				return Change{}, err
+			}
 		}
 		user := User{ID: vm.UserID}
 		if err := tx.NewSelect().Model(&user).WherePK().Scan(ctx); err != nil {
@@ -34,7 +36,7 @@ func (s *store) checkQuota(ctx context.Context, tx bun.Tx, userID int64, quota Q
 		return err
 	}
 	var own, total int
-	err := tx.NewSelect().Model((*VirtualMachine)(nil)).
+	err := tx.NewSelect().Model((*VirtualMachine)(nil)).Where("build = ''").
 		ColumnExpr("count(*) FILTER (WHERE user_id = ?)", userID).ColumnExpr("count(*)").
 		Scan(ctx, &own, &total)
 	switch {
@@ -70,6 +72,9 @@ func (s *store) VMs(ctx context.Context, filter VMFilter) (vms []VirtualMachine,
 		}
 		if len(filter.Status) > 0 {
 			q = q.Where("vm.status IN (?)", bun.List(filter.Status))
+		}
+		if filter.Builds != nil {
+			q = q.Where("(vm.build <> '') = ?", *filter.Builds)
 		}
 		if filter.Scratch != nil {
 			q = q.Where("vm.scratch = ?", *filter.Scratch)
@@ -166,7 +171,7 @@ func (s *store) CountVMs(ctx context.Context, userID int64) (map[Status]int, err
 	}
 	err := s.query(ctx, "count VMs", func(db bun.IDB) error {
 		q := db.NewSelect().Model((*VirtualMachine)(nil)).
-			Column("status").ColumnExpr("count(*) AS count").Group("status")
+			Column("status").ColumnExpr("count(*) AS count").Where("build = ''").Group("status")
 		if userID != 0 {
 			q = q.Where("user_id = ?", userID)
 		}

@@ -56,18 +56,26 @@ func (r Run) request() (pool.RunRequest, error) {
 	if r.Range != nil {
 		request.StartLine = r.Range.Start.Line
 	}
-	for i, f := range r.Files {
+	var err error
+	request.Files, err = filesOf(r.Files)
+	return request, err
+}
+
+// filesOf are files as the pool takes them.
+func filesOf(files []File) ([]agent.File, error) {
+	var list []agent.File
+	for i, f := range files {
 		data := []byte(f.Content)
 		if f.Encoding == "base64" {
 			var err error
 			if data, err = base64.StdEncoding.DecodeString(f.Content); err != nil {
 				field := fmt.Sprintf("files[%d].content", i)
-				return request, badParams(field, field+" is not base64")
+				return nil, badParams(field, field+" is not base64")
 			}
 		}
-		request.Files = append(request.Files, agent.File{Path: f.Path, Data: data, Mode: f.Mode & 0o777})
+		list = append(list, agent.File{Path: f.Path, Data: data, Mode: f.Mode & 0o777})
 	}
-	return request, nil
+	return list, nil
 }
 
 func input(ctx context.Context, s Scope, p InputParams) (Empty, error) {

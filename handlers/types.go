@@ -189,9 +189,10 @@ type CreateParams struct {
 	Name        string            `json:"name" required:"true" doc:"letters, digits, dot, dash and underscore, at most 63, beginning with a letter or digit"`
 	Language    string            `json:"language,omitempty" doc:"language id, with @version to ask for one"`
 	Runtime     string            `json:"runtime,omitempty" doc:"docker, native, vagrant or auto"`
-	Template    string            `json:"template,omitempty" doc:"says what these params do not; its set-up script is run once in the new VM"`
+	Template    string            `json:"template,omitempty" doc:"says what these params do not, and what is in the VM from the start"`
 	Image       string            `json:"image,omitempty" doc:"OCI image instead of the language's own"`
 	Snapshot    *ID               `json:"snapshot,omitempty" doc:"begin with the files of another VM: its snapshot's id, or VM/SNAPSHOT; what is not said is as in that VM"`
+	Packages    []string          `json:"packages,omitempty" doc:"of the language, as vm/installPackages takes them: they are there from the start, whatever the VM's network"`
 	CPULimit    *float64          `json:"cpuLimit,omitempty" doc:"cores"`
 	MemoryLimit *int              `json:"memoryLimit,omitempty" doc:"MiB"`
 	DiskLimit   *int              `json:"diskLimit,omitempty" doc:"MiB"`

@@ -32,7 +32,7 @@ func create(ctx context.Context, s Scope, p CreateParams) (VM, error) {
 		Name: p.Name, Template: p.Template, Language: p.Language, Runtime: p.Runtime, Image: p.Image,
 		CPU: p.CPULimit, MemoryMiB: p.MemoryLimit, DiskMiB: p.DiskLimit, Pids: p.PidsLimit,
 		Timeout: p.Timeout, IdleTimeout: p.IdleTimeout, TTL: p.TTL,
-		Network: (*runtime.Network)(p.Network), Isolation: p.Isolation, Env: p.Env, Labels: p.Labels, From: origin,
+		Network: (*runtime.Network)(p.Network), Isolation: p.Isolation, Env: p.Env, Labels: p.Labels, Packages: p.Packages, From: origin,
 	}, progress)
 	end(err)
 	return encodeVM(vm), err

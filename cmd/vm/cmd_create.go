@@ -25,6 +25,7 @@ type createFlags struct {
 	pids               int
 	timeout, idle, ttl secondsFlag
 	env, labels, allow []string
+	packages           []string
 }
 
 func createCommand(t *terminal) *cobra.Command {
@@ -41,6 +42,7 @@ limit that is given and cannot be held here is refused.`,
 		Example: `  vm create web python
   vm create build go@1.23 --cpu 2 --memory 2G --network full
   vm create shop --template web --memory 2G
+  vm create maths python --package numpy --package 'scipy>=1.10'
   vm create copy --snapshot web/before
   vm create crawl python --allow example.org --allow '*.example.net:8443' --ttl 1h`,
 		Args: takes(1, 2),
@@ -75,6 +77,7 @@ func (f *createFlags) add(cmd *cobra.Command, t *terminal) {
 	flags.StringArrayVar(&f.allow, "allow", nil, "a `DOMAIN[:PORT]` that it may reach, such as example.org or *.example.org:8443; may be repeated")
 	flags.StringArrayVarP(&f.env, "env", "e", nil, "environment of every execution, `KEY=VALUE`; may be repeated")
 	flags.StringArrayVar(&f.labels, "label", nil, "a label to select by, `KEY=VALUE`; may be repeated")
+	flags.StringArrayVar(&f.packages, "package", nil, "a `PACKAGE` of its language that is there from the start, whatever its network; may be repeated")
 	flags.StringVar(&f.runtime, "runtime", "", "what it is made of: auto, docker, native")
 	flags.StringVar(&f.template, "template", "", "`template` that says what is not said here; vm template list")
 	flags.StringVar(&f.image, "image", "", "OCI `image` instead of the language's own")
@@ -91,7 +94,7 @@ func (f *createFlags) params(flags *pflag.FlagSet, args []string) (handlers.Crea
 		CPULimit: given(flags, "cpu", f.cpu), PidsLimit: given(flags, "pids", f.pids),
 		MemoryLimit: f.memory.value, DiskLimit: f.disk.value,
 		Timeout: f.timeout.value, IdleTimeout: f.idle.value, TTL: f.ttl.value,
-		Tokens: withProgress,
+		Packages: f.packages, Tokens: withProgress,
 	}
 	if len(args) > 1 {
 		p.Language = args[1]

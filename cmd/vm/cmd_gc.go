@@ -18,8 +18,9 @@ func gcCommand(t *terminal) *cobra.Command {
 		GroupID: groupPool,
 		Short:   "Tidy up now: leftovers, idle and expired VMs",
 		Long: `Compare the database with the engines and put both in order: remove machines
-that no VM has, take over what dead processes left half-done, stop idle VMs and
-delete expired ones. vm serve does the same by itself.`,
+that no VM has, and what templates were built as that are gone or say something
+else now; take over what dead processes left half-done, stop idle VMs and delete
+expired ones. vm serve does the same by itself.`,
 		Example:           `  vm gc`,
 		Args:              takes(0, 0),
 		ValidArgsFunction: words(),
@@ -32,10 +33,11 @@ type gcResult struct {
 	Machines []string `json:"machines"` // machines without a VM that were removed, by their engine's name
 	Deleted  []string `json:"deleted"`  // VMs
 	Changed  []string `json:"changed"`  // VMs whose status is another now
+	Builds   []string `json:"builds"`   // what VMs are made from, and no more were
 }
 
 func gc(ctx context.Context, t *terminal) error {
-	removed := &removals{}
+	removed := &removals{list: map[string][]string{}}
 	settings, err := t.settings()
 	if err != nil {
 		return err
@@ -61,7 +63,7 @@ func gc(ctx context.Context, t *terminal) error {
 		return err
 	}
 	result := compared(before, after)
-	result.Machines = removed.all()
+	result.Machines, result.Builds = removed.all("machine"), removed.all("build")
 	if t.json {
 		return writeJSON(t.stdout, result)
 	}
@@ -101,6 +103,7 @@ func (t *terminal) tellTidied(r gcResult) error {
 		list []string
 	}{
 		{"removed a machine that no VM had:", r.Machines},
+		{"removed what VMs were made from and are no more:", r.Builds},
 		{"deleted VM", r.Deleted},
 		{"VM", r.Changed},
 	} {
@@ -110,23 +113,24 @@ func (t *terminal) tellTidied(r gcResult) error {
 			}
 		}
 	}
-	if len(r.Machines)+len(r.Deleted)+len(r.Changed) == 0 {
+	if len(r.Machines)+len(r.Builds)+len(r.Deleted)+len(r.Changed) == 0 {
 		t.say("Everything is in order.")
 	}
 	return nil
 }
 
-// removals listens to the pool's log for machines that it removes: their rows
-// are not there to be compared.
+// removals listens to the pool's log for machines and builds that it removes:
+// their rows are not there to be compared.
 type removals struct {
-	mu       sync.Mutex
-	machines []string
+	mu   sync.Mutex
+	list map[string][]string // by the name of the log's attribute
 }
 
-func (r *removals) all() []string {
+// all are those of one kind.
+func (r *removals) all(kind string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]string{}, r.machines...)
+	return append([]string{}, r.list[kind]...)
 }
 
 // beside listens and passes everything on.
@@ -145,9 +149,9 @@ func (h removalsHandler) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle implements slog.Handler.
 func (h removalsHandler) Handle(ctx context.Context, record slog.Record) error {
 	record.Attrs(func(a slog.Attr) bool {
-		if a.Key == "machine" {
+		if a.Key == "machine" || a.Key == "build" {
 			h.mu.Lock()
-			h.machines = append(h.machines, a.Value.String())
+			h.list[a.Key] = append(h.list[a.Key], a.Value.String())
 			h.mu.Unlock()
 		}
 		return true

@@ -18,7 +18,8 @@ func installCommand(t *terminal) *cobra.Command {
 come after. The VM's language says which package manager brings them: pip, npm,
 go, cargo, gem, CRAN or Maven; --system takes the VM's own distribution's.
 
-The VM must reach the index: see vm create --allow and the setting packages.`,
+The VM must reach the index: see vm create --allow and the setting packages. With
+vm create --package they are there from the start, in VMs without a network too.`,
 		Example: `  vm install lab 'requests>=2.31' rich
   vm install lab -l javascript left-pad@1.3.0
   vm install lab --system curl`,

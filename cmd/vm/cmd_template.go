@@ -18,8 +18,9 @@ func templateCommand(t *terminal) *cobra.Command {
 		GroupID: groupVM,
 		Short:   "List, make and delete templates of VMs",
 		Long: `A template says what a VM is made of: language, image, limits, environment,
-network, and a script that sets it up. There is one for each language; make your
-own from flags, from a YAML file, or from a devcontainer.json.`,
+network, files, packages, and a script that sets it up. There is one for each
+language, and data-science, web and testing with packages; make your own from
+flags, from a YAML file, or from a devcontainer.json.`,
 		Example: `  vm template create web --language python --memory 1G --setup setup.sh
   vm create shop --template web`,
 		Args: known,
@@ -50,7 +51,7 @@ func templateListCommand(t *terminal) *cobra.Command {
 func templateTable(templates []handlers.Template) ([]show.Column, [][]show.Cell) {
 	columns := []show.Column{
 		{Title: "NAME", Least: 12}, {Title: "LANGUAGE", Least: 8}, {Title: "IMAGE", Least: 8, Drop: 2}, {Title: "LIMITS", Least: 8, Drop: 1},
-		{Title: "SET-UP", Drop: 3}, {Title: "DESCRIPTION", Least: 12},
+		{Title: "PACKAGES", Least: 8, Drop: 4}, {Title: "SET-UP", Drop: 3}, {Title: "DESCRIPTION", Least: 12},
 	}
 	var rows [][]show.Cell
 	for _, template := range templates {
@@ -58,7 +59,7 @@ func templateTable(templates []handlers.Template) ([]show.Column, [][]show.Cell)
 		if template.Setup != "" {
 			setup = show.Count(strings.Count(template.Setup, "\n")+1, "line", "lines")
 		}
-		row := show.Cells(template.Name, template.Language, template.Image, templateLimits(template.Limits), setup, template.Description)
+		row := show.Cells(template.Name, template.Language, template.Image, templateLimits(template.Limits), strings.Join(template.Packages, ", "), setup, template.Description)
 		row[0].Colour = show.Bold
 		if template.BuiltIn {
 			row[0].Colour = show.Dim

@@ -22,6 +22,8 @@ type templateFlags struct {
 	pids         int
 	env, labels  []string
 	allow        []string
+	packages     []string
+	files        []string // of the host
 }
 
 func templateCreateCommand(t *terminal) *cobra.Command {
@@ -33,9 +35,12 @@ func templateCreateCommand(t *terminal) *cobra.Command {
 		Long: `Keep a template to make VMs from. A YAML file has the fields of vm/createTemplate
 in docs/protocol.md; flags win over it, and both over a devcontainer.json.
 
-The set-up script is run once in each new VM, by the interpreter that its first
-line names (#!), or by a shell that ends at the first command that fails.`,
-		Example: `  vm template create web --language python --memory 1G --setup setup.sh
+Files come first, then packages of the language, then the set-up script: it is run
+by the interpreter that its first line names (#!), or by a shell that ends at the
+first command that fails. Where the runtime takes snapshots all this is done once,
+for the first VM, and kept for the others until the template says something else.`,
+		Example: `  vm template create plots -l python --package matplotlib --file style.mplstyle
+  vm template create web --language python --memory 1G --setup setup.sh
   vm template create web -f web.yaml
   vm template create shop --devcontainer .devcontainer/devcontainer.json`,
 		Args:              takes(1, 1),
@@ -58,6 +63,8 @@ func (f *templateFlags) add(cmd *cobra.Command, t *terminal) {
 	flags.StringVar(&f.devcontainer, "devcontainer", "", "devcontainer.json `file` to take over what is supported of")
 	flags.StringVarP(&f.language, "language", "l", "", "`language` of its VMs, with @version to ask for one")
 	flags.StringVar(&f.image, "image", "", "OCI `image` instead of the language's own")
+	flags.StringArrayVar(&f.packages, "package", nil, "a `PACKAGE` of the language; may be repeated")
+	flags.StringArrayVar(&f.files, "file", nil, "place a file, `HOST[:GUEST]`; may be repeated")
 	flags.StringVar(&f.setup, "setup", "", "`file` with the script that sets a VM up")
 	flags.StringVar(&f.setupUser, "setup-user", "", "who runs it in the VM: sandbox or root")
 	flags.Float64Var(&f.cpu, "cpu", 0, "limit in `cores`, such as 0.5")
@@ -108,7 +115,13 @@ func (f *templateFlags) params(flags *pflag.FlagSet, t *terminal, name string) (
 		over(params, param, anyValues(pairs))
 	}
 	over(params, "limits", f.limits(flags))
-	return params, nil
+	if len(f.packages) > 0 {
+		params["packages"] = f.packages
+	}
+	if len(f.files) > 0 {
+		params["files"], err = beside(f.files)
+	}
+	return params, err
 }
 
 // limits are those that were given.

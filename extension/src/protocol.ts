@@ -11,12 +11,14 @@ export interface CreateParams {
   language?: string;
   /** docker, native, vagrant or auto */
   runtime?: string;
-  /** says what these params do not; its set-up script is run once in the new VM */
+  /** says what these params do not, and what is in the VM from the start */
   template?: string;
   /** OCI image instead of the language's own */
   image?: string;
   /** begin with the files of another VM: its snapshot's id, or VM/SNAPSHOT; what is not said is as in that VM */
   snapshot?: number | string;
+  /** of the language, as vm/installPackages takes them: they are there from the start, whatever the VM's network */
+  packages?: string[];
   /** cores */
   cpuLimit?: number;
   /** MiB */
@@ -729,10 +731,12 @@ export interface NoParams {
 export interface Template {
   name: string;
   description?: string;
-  /** comes with this program; there is one for each language */
+  /** comes with this program: there is one for each language, and some with packages */
   builtIn: boolean;
   language?: string;
   image?: string;
+  packages?: string[];
+  files?: TemplateFile[];
   setup?: string;
   setupUser?: string;
   limits: TemplateLimits;
@@ -740,6 +744,13 @@ export interface Template {
   labels?: Record<string, string>;
   network?: Network;
   createdAt?: string;
+}
+
+export interface TemplateFile {
+  path: string;
+  sizeBytes: number;
+  /** permission bits, as a decimal number */
+  mode: number;
 }
 
 export interface TemplateLimits {
@@ -762,7 +773,11 @@ export interface CreateTemplateParams {
   language?: string;
   /** OCI image instead of the language's own */
   image?: string;
-  /** script that is run once in each new VM: by the interpreter that its first line names, or by sh -e */
+  /** of the language, as vm/installPackages takes them */
+  packages?: string[];
+  /** placed first, relative to the home of the VM's user; at most 4 MiB together */
+  files?: File[];
+  /** script that is run last: by the interpreter that its first line names, or by sh -e */
   setup?: string;
   /** who runs it inside the VM; default sandbox */
   setupUser?: "sandbox" | "root";
@@ -784,10 +799,12 @@ export interface CreateTemplateParams {
 export interface CreateTemplateResult {
   name: string;
   description?: string;
-  /** comes with this program; there is one for each language */
+  /** comes with this program: there is one for each language, and some with packages */
   builtIn: boolean;
   language?: string;
   image?: string;
+  packages?: string[];
+  files?: TemplateFile[];
   setup?: string;
   setupUser?: string;
   limits: TemplateLimits;

@@ -83,7 +83,7 @@ func (d *Dialer) resolve(ctx context.Context, t target) ([]netip.Addr, error) {
 	}
 	lookup := d.Lookup
 	if lookup == nil {
-		lookup = lookupHost
+		lookup = LookupHost
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
@@ -100,7 +100,8 @@ func (d *Dialer) resolve(ctx context.Context, t target) ([]netip.Addr, error) {
 	return addresses, nil
 }
 
-func lookupHost(ctx context.Context, name string) ([]netip.Addr, error) {
+// LookupHost resolves a name as this host does: Dialer's way where it has none.
+func LookupHost(ctx context.Context, name string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 }
 

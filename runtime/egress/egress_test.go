@@ -195,7 +195,7 @@ func TestHostAddresses(t *testing.T) {
 
 // The host's own resolver knows the name of its loopback.
 func TestLookupHost(t *testing.T) {
-	addresses, err := lookupHost(t.Context(), "localhost")
+	addresses, err := LookupHost(t.Context(), "localhost")
 	if err != nil || !slices.ContainsFunc(addresses, netip.Addr.IsLoopback) {
 		t.Errorf("%v, %v", addresses, err)
 	}

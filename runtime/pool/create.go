@@ -42,7 +42,8 @@ type CreateRequest struct {
 	Isolation   string
 	Env         map[string]string
 	Labels      map[string]string
-	From        *Origin // files to begin with; nil = those of the image alone
+	Packages    []string // of its language, beside the template's
+	From        *Origin  // files to begin with; nil = those of the image alone
 
 	scratch bool
 }
@@ -53,8 +54,8 @@ type Origin struct {
 	Snapshot db.Snapshot
 }
 
-// Create makes a VM, starts it and runs its template's set-up script in it. When
-// any of that fails or ctx is cancelled, nothing of it is left.
+// Create makes a VM with what its template and the request put into it, and starts
+// it. When any of that fails or ctx is cancelled, nothing of it is left.
 func (t *Tenant) Create(ctx context.Context, r CreateRequest, progress runtime.Progress) (db.VirtualMachine, error) {
 	template, err := t.fill(ctx, &r)
 	if err != nil {
@@ -63,11 +64,19 @@ func (t *Tenant) Create(ctx context.Context, r CreateRequest, progress runtime.P
 	if err := r.validate(t.defaults); err != nil {
 		return db.VirtualMachine{}, err
 	}
-	if r.From != nil {
+	switch {
+	case r.From != nil && len(r.Packages) > 0:
+		return db.VirtualMachine{}, &Error{Kind: ErrInvalid, Field: "packages", Message: "a VM of a snapshot begins with what is in that, and no packages beside it",
+			Hint: "vm install brings them in afterwards"}
+	case r.From != nil:
 		return t.fork(ctx, r, progress)
 	}
 	vm := t.row(r)
 	if err := t.setLanguage(&vm, r); err != nil {
+		return vm, err
+	}
+	in := contentOf(template, r.Packages)
+	if err := t.checkContent(vm, in); err != nil {
 		return vm, err
 	}
 	driver, err := t.chooseDriver(ctx, &vm, r)
@@ -75,12 +84,10 @@ func (t *Tenant) Create(ctx context.Context, r CreateRequest, progress runtime.P
 		return vm, err
 	}
 	return t.make(ctx, vm, driver, func(vm db.VirtualMachine) (runtime.Machine, error) {
-		machine, err := driver.Create(ctx, t.spec(vm), progress)
-		if err == nil {
-			vm.Enforcement = machine.Enforcement
-			err = t.setUp(ctx, vm, template, progress)
+		if in.empty() {
+			return driver.Create(ctx, t.spec(vm), progress)
 		}
-		return machine, err
+		return t.furnished(ctx, vm, template, in, driver, progress)
 	})
 }
 
@@ -100,6 +107,9 @@ func (t *Tenant) make(
 	if err == nil {
 		made, err = t.store.UpdateVM(ctx, vm.ID, []db.Status{db.Creating}, func(vm *db.VirtualMachine) error {
 			vm.Status, vm.StartedAt = db.Running, now()
+			if vm.Build != "" {
+				vm.Status, vm.StoppedAt = db.Stopped, now()
+			}
 			vm.ContainerID, vm.IP, vm.Enforcement = machine.ID, machine.IP, machine.Enforcement
 			vm.Owner, vm.OwnedUntil = "", time.Time{}
 			return nil

@@ -8,8 +8,12 @@ import (
 )
 
 // event adds an entry to the security feed. The operation that it tells of has
-// happened: a failure to record it goes to the log and nowhere else.
+// happened: a failure to record it goes to the log and nowhere else. Nobody hears
+// of builds.
 func (p *Pool) event(ctx context.Context, vm db.VirtualMachine, severity, kind, message string, data map[string]any) {
+	if vm.Build != "" {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	e := &db.Event{

@@ -67,12 +67,12 @@ func (p *Pool) releaseSweep(ctx context.Context) {
 }
 
 // Reconcile compares database and engines, both ways: machines without a row are
-// removed, rows whose machine has ended say so.
+// removed, rows whose machine has ended say so, builds that nobody needs go.
 func (p *Pool) Reconcile(ctx context.Context) error {
 	if err := p.Recover(ctx); err != nil {
 		return err
 	}
-	var failures []error
+	failures := []error{p.collectBuilds(ctx)}
 	for _, driver := range p.drivers {
 		if _, err := driver.Probe(ctx); err != nil {
 			continue // an engine that is not there has nothing to compare

@@ -49,7 +49,7 @@ func (t *Tenant) InstallPackages(ctx context.Context, vm db.VirtualMachine, r In
 	if err != nil {
 		return db.Execution{}, err
 	}
-	if err := t.checkReach(vm, in.manager); err != nil {
+	if err := t.checkReach("VM "+vm.Name, vm.Network, in.manager); err != nil {
 		return db.Execution{}, err
 	}
 	if vm, err = t.afterSnapshot(ctx, vm); err != nil {
@@ -120,20 +120,21 @@ func (p *Pool) planInstall(vm db.VirtualMachine, in installation, id string) age
 	return run
 }
 
-// checkReach fails when a VM cannot reach what a manager needs, and says what
-// would let it.
-func (p *Pool) checkReach(vm db.VirtualMachine, m lang.Manager) error {
-	missing, known := p.unreached(vm.Network, m)
+// checkReach fails when a VM, which who names, cannot reach what a manager needs,
+// and says what would let it.
+func (p *Pool) checkReach(who string, n runtime.Network, m lang.Manager) error {
+	missing, known := p.unreached(n, m)
 	if known && len(missing) == 0 {
 		return nil
 	}
-	message := "VM " + vm.Name + " has no network, and packages of " + m.Name + " come from an index"
-	if vm.Network.Mode == runtime.NetworkAllowlist {
-		message = "VM " + vm.Name + " may not reach " + strings.Join(missing, ", ") + ", where packages of " + m.Name + " come from"
+	message := who + " has no network, and packages of " + m.Name + " come from an index"
+	if n.Mode == runtime.NetworkAllowlist {
+		message = who + " may not reach " + strings.Join(missing, ", ") + ", where packages of " + m.Name + " come from"
 	}
 	hint := "a VM's network is chosen when it is made: vm create NAME --network full, or --allow with the index"
 	if len(missing) > 0 {
-		hint = "a VM's network is chosen when it is made: vm create NAME --allow " + strings.Join(missing, " --allow ")
+		hint = "a VM's network is chosen when it is made: vm create NAME --allow " + strings.Join(missing, " --allow ") +
+			"; vm create --package brings packages in whatever the network"
 	}
 	return &Error{Kind: ErrState, Field: "packages", Message: message, Hint: hint}
 }

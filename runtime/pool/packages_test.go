@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/itechsmart/vm/db"
@@ -24,12 +25,15 @@ type shop struct {
 	index   string // its address
 	network runtime.Network
 	served  map[string]string
+	asked   atomic.Int64 // requests for packages
 }
 
 // newShop makes an index that has a package for every key of served.
 func newShop(t *testing.T, served map[string]string) *shop {
 	t.Helper()
+	s := &shop{rig: newRig(t), served: served}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.asked.Add(1)
 		text, found := served[strings.TrimPrefix(r.URL.Path, "/simple/")]
 		if !found {
 			http.NotFound(w, r)
@@ -39,7 +43,7 @@ func newShop(t *testing.T, served map[string]string) *shop {
 	}))
 	t.Cleanup(server.Close)
 	port := server.URL[strings.LastIndex(server.URL, ":"):]
-	s := &shop{rig: newRig(t), served: served, index: "http://index.example" + port + "/simple"}
+	s.index = "http://index.example" + port + "/simple"
 	s.network = runtime.Network{Mode: runtime.NetworkAllowlist, Allow: []string{"index.example" + port, "127.0.0.1" + port}}
 	s.open(t, pool.PackageSources{Indexes: lang.Indexes{"pip": s.index}})
 	return s

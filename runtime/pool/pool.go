@@ -146,6 +146,8 @@ func (t *Tenant) Get(ctx context.Context, number int64, name string) (db.Virtual
 		return vm, notFound("VM", number, name)
 	case err != nil:
 		return vm, stored(err)
+	case vm.Build != "":
+		return db.VirtualMachine{}, notFound("VM", number, name)
 	case vm.UserID != t.user.ID:
 		return vm, &Error{Kind: ErrUnauthorized, Message: "this VM belongs to another user"}
 	}
@@ -157,6 +159,8 @@ func (t *Tenant) List(ctx context.Context, f db.VMFilter, allUsers bool) ([]db.V
 	if !allUsers {
 		f.UserID = t.user.ID
 	}
+	builds := false
+	f.Builds = &builds
 	vms, err := t.store.VMs(ctx, f)
 	if err != nil {
 		return nil, stored(err)

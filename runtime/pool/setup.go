@@ -12,6 +12,7 @@ import (
 	"github.com/itechsmart/vm/db"
 	"github.com/itechsmart/vm/runtime"
 	"github.com/itechsmart/vm/runtime/agent"
+	"github.com/itechsmart/vm/runtime/lang"
 )
 
 const (
@@ -28,11 +29,11 @@ const (
 	setupStream = "setup"
 )
 
-// setUp runs a template's set-up script in a VM whose machine has just been made,
-// before anybody else may use it. What it printed goes into the VM's log, or into
-// the error.
-func (t *Tenant) setUp(ctx context.Context, vm db.VirtualMachine, template Template, progress runtime.Progress) error {
-	if strings.TrimSpace(template.Setup) == "" {
+// setUp puts content into a VM whose machine has just been made, before anybody
+// else may use it: files, packages, and what the set-up script does, in this order.
+// What is printed goes into the VM's log, or into the error.
+func (t *Tenant) setUp(ctx context.Context, vm db.VirtualMachine, c content, progress runtime.Progress) error {
+	if c.empty() {
 		return nil
 	}
 	vm.Status = db.Running // as its machine is, for the agent
@@ -41,66 +42,134 @@ func (t *Tenant) setUp(ctx context.Context, vm db.VirtualMachine, template Templ
 		return err
 	}
 	defer client.Close() // the connection that executions share is another
-	output := &tail{most: setupRecord}
+	s := settingUp{Tenant: t, vm: vm, of: c, client: client, output: &tail{most: setupRecord}, progress: progress}
 	began := now()
-	result, err := t.runSetup(ctx, vm, client, template, func(_ agent.Stream, p []byte) {
-		output.Write(p)
-		progress.Report("set-up: "+output.lastLine(), -1)
-	})
-	switch {
-	case err != nil:
-		return err
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case result.Verdict != agent.Exited || result.ExitCode != 0 || result.Missing != "":
-		return setupFailed(template, result, output)
+	for _, step := range []func(context.Context) error{s.placeFiles, s.installPackages, s.runScript} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
-	return stored(t.store.SaveSetup(ctx, &db.Setup{VMID: vm.ID, Output: output.kept, Began: began}))
+	return stored(t.store.SaveSetup(ctx, &db.Setup{VMID: vm.ID, Output: s.output.kept, Began: began}))
 }
 
-func (t *Tenant) runSetup(ctx context.Context, vm db.VirtualMachine, client *agent.Client, template Template, sink agent.Sink) (agent.Result, error) {
-	run := setupPlan(vm, template)
-	if err := client.Start(context.WithoutCancel(ctx), run); err != nil {
-		return agent.Result{}, notSetUp(template, err)
+// settingUp is one VM that is being set up.
+type settingUp struct {
+	*Tenant
+
+	vm       db.VirtualMachine
+	of       content
+	client   *agent.Client
+	output   *tail
+	progress runtime.Progress
+}
+
+// owner says whose content it is.
+func (s *settingUp) owner() string {
+	if s.of.template == "" {
+		return "the VM" // whose name is that of a build
 	}
-	stopWatching := t.watchDisk(ctx, vm, client, run.ID)
+	return "template " + s.of.template
+}
+
+func (s *settingUp) placeFiles(ctx context.Context) error {
+	if len(s.of.files) == 0 {
+		return nil
+	}
+	run := agent.Run{ID: "files", Command: []string{"true"}}
+	for _, f := range s.of.files {
+		run.Files = append(run.Files, agent.File(f))
+	}
+	_, err := s.run(ctx, run, "files of "+s.owner())
+	return err
+}
+
+func (s *settingUp) installPackages(ctx context.Context) error {
+	if len(s.of.packages) == 0 {
+		return nil
+	}
+	in, err := s.installation(s.vm, InstallRequest{Packages: s.of.packages})
+	if err != nil {
+		return err
+	}
+	if err := s.checkReach("the VM of "+s.owner(), s.vm.Network, in.manager); err != nil {
+		return err
+	}
+	result, err := s.run(ctx, s.planInstall(s.vm, in, "packages"), "packages of "+s.owner())
+	if err != nil {
+		return err
+	}
+	if missing := lang.MissingManager(result); missing != nil {
+		return driven(missing)
+	}
+	if result.Verdict == agent.Exited && result.ExitCode == 0 {
+		return nil
+	}
+	return &Error{Kind: ErrState, Field: "packages", Message: "the packages of " + s.owner() + " could not be installed: " + in.manager.Name + " " + s.ending(result),
+		Hint: "nothing of the VM is left; see what the index has, and the setting packages for another one"}
+}
+
+func (s *settingUp) runScript(ctx context.Context) error {
+	if strings.TrimSpace(s.of.setup) == "" {
+		return nil
+	}
+	result, err := s.run(ctx, s.scriptPlan(), "set-up script of "+s.owner())
+	if err != nil || result.Verdict == agent.Exited && result.ExitCode == 0 && result.Missing == "" {
+		return err
+	}
+	return &Error{Kind: ErrState, Field: "template", Message: "the set-up script of " + s.owner() + " " + s.ending(result),
+		Hint: "nothing of the VM is left; mend the script and create it again"}
+}
+
+// run sees one step to its end, whose output it keeps and shows as progress. It
+// fails when the step could not begin, or was cancelled.
+func (s *settingUp) run(ctx context.Context, run agent.Run, what string) (agent.Result, error) {
+	hold(&run, s.vm)
+	if err := s.client.Start(context.WithoutCancel(ctx), run); err != nil {
+		return agent.Result{}, notSetUp(what, err)
+	}
+	stopWatching := s.watchDisk(ctx, s.vm, s.client, run.ID)
 	defer stopWatching()
-	result, err := t.await(ctx, client, run.ID, sink)
+	result, err := s.await(ctx, s.client, run.ID, func(_ agent.Stream, p []byte) {
+		s.output.Write(p)
+		s.progress.Report(what+": "+s.output.lastLine(), -1)
+	})
 	if err == nil {
-		err = client.Forget(context.WithoutCancel(ctx), run.ID)
+		err = s.client.Forget(context.WithoutCancel(ctx), run.ID)
+	}
+	if err == nil {
+		err = ctx.Err()
 	}
 	return result, err
 }
 
-// setupPlan is what the agent runs: the script itself when it names its
+// scriptPlan is what the agent runs: the script itself when it names its
 // interpreter, else a shell that ends at the first command that fails.
-func setupPlan(vm db.VirtualMachine, template Template) agent.Run {
+func (s *settingUp) scriptPlan() agent.Run {
 	const scratch = "/tmp/" + setupRun
 	script := path.Join(scratch, "setup.sh")
 	run := agent.Run{
-		ID: setupRun, Scratch: scratch, Env: pairs(vm.Env), User: template.SetupUser, Timeout: setupTimeout,
-		Files:   []agent.File{{Path: script, Data: []byte(template.Setup), Mode: 0o755}},
+		ID: setupRun, Scratch: scratch, Env: pairs(s.vm.Env), User: s.of.setupUser, Timeout: setupTimeout,
+		Files:   []agent.File{{Path: script, Data: []byte(s.of.setup), Mode: 0o755}},
 		Command: []string{"sh", "-e", script},
 	}
-	if strings.HasPrefix(template.Setup, "#!") {
+	if strings.HasPrefix(s.of.setup, "#!") {
 		run.Command = []string{script}
 	}
-	hold(&run, vm)
 	return run
 }
 
-// notSetUp explains why the agent would not start a script.
-func notSetUp(template Template, err error) error {
+// notSetUp explains why the agent would not begin a step.
+func notSetUp(what string, err error) error {
 	var refused *agent.InvalidError
 	if !errors.As(err, &refused) {
 		return err
 	}
-	return &Error{Kind: ErrState, Field: "template", Message: "the set-up script of template " + template.Name + " could not be run: " + refused.Reason,
-		Hint: "a VM of an image has a root user, one of this machine's own toolchains has none"}
+	return &Error{Kind: ErrState, Field: "template", Message: "the " + what + " could not be used: " + refused.Reason,
+		Hint: "a VM of an image has a root user, one of this machine's own toolchains has none; nothing of the VM is left"}
 }
 
-// setupFailed says how a script ended, with the end of what it printed.
-func setupFailed(template Template, r agent.Result, output *tail) error {
+// ending says how a step ended that failed, with the end of what was printed.
+func (s *settingUp) ending(r agent.Result) string {
 	how := fmt.Sprintf("ended with exit code %d", r.ExitCode)
 	switch {
 	case r.Missing != "":
@@ -108,11 +177,10 @@ func setupFailed(template Template, r agent.Result, output *tail) error {
 	case r.Verdict != agent.Exited:
 		how = "ended by " + string(r.Verdict)
 	}
-	message := fmt.Sprintf("the set-up script of template %s %s", template.Name, how)
-	if lines := output.lines(); len(lines) > 0 {
-		message += "; it printed:\n" + strings.Join(lines[max(0, len(lines)-setupShown):], "\n")
+	if lines := s.output.lines(); len(lines) > 0 {
+		how += "; it printed:\n" + strings.Join(lines[max(0, len(lines)-setupShown):], "\n")
 	}
-	return &Error{Kind: ErrState, Field: "template", Message: message, Hint: "nothing of the VM is left; mend the script and create it again"}
+	return how
 }
 
 // tail keeps the end of what is written to it.

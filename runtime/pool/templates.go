@@ -28,8 +28,10 @@ type TemplateRequest struct {
 	Description string
 	Language    string
 	Image       string
-	Setup       string // script that is run once in each new VM
-	SetupUser   string // who runs it: root, sandbox or "", which is sandbox
+	Packages    []string          // of the language
+	Files       []db.TemplateFile // placed before the packages come
+	Setup       string            // script that sets a VM up, once all that is there
+	SetupUser   string            // who runs it: root, sandbox or "", which is sandbox
 	Limits      runtime.Limits
 	Env         map[string]string
 	Labels      map[string]string
@@ -39,14 +41,19 @@ type TemplateRequest struct {
 	Devcontainer string
 }
 
-// Templates lists the built-in templates, one per language, and then the user's
-// own, oldest first.
+// Templates lists the built-in templates, one per language and the sets, and then
+// the user's own, oldest first.
 func (t *Tenant) Templates(ctx context.Context) ([]Template, error) {
 	var list []Template
+	own, err := t.store.Templates(ctx, t.user.ID)
 	for _, l := range t.languages.Languages() {
 		list = append(list, builtIn(l))
 	}
-	own, err := t.store.Templates(ctx, t.user.ID)
+	for _, set := range sets() {
+		if !slices.ContainsFunc(own, func(t db.Template) bool { return t.Name == set.Name }) {
+			list = append(list, set)
+		}
+	}
 	for _, row := range own {
 		list = append(list, Template{Template: row})
 	}
@@ -76,6 +83,11 @@ func (t *Tenant) template(ctx context.Context, name string) (Template, error) {
 }
 
 func (p *Pool) builtInTemplate(name string) (Template, bool) {
+	for _, set := range sets() {
+		if set.Name == name {
+			return set, true
+		}
+	}
 	languages := p.languages.Languages()
 	i := slices.IndexFunc(languages, func(l lang.Language) bool { return l.ID == name })
 	if i < 0 {
@@ -99,7 +111,7 @@ func (t *Tenant) CreateTemplate(ctx context.Context, r TemplateRequest) (Templat
 	}
 	row := db.Template{
 		UserID: t.user.ID, Name: r.Name, Description: r.Description, Language: r.Language, Image: r.Image,
-		Setup: r.Setup, SetupUser: r.SetupUser, Limits: r.Limits, Network: or(r.Network, runtime.Network{}),
+		Packages: r.Packages, Files: r.Files, Setup: r.Setup, SetupUser: r.SetupUser, Limits: r.Limits, Network: or(r.Network, runtime.Network{}),
 		Env: maps.Clone(r.Env), Labels: maps.Clone(r.Labels), CreatedAt: now(),
 	}
 	err = t.store.AddTemplate(ctx, &row)
@@ -130,7 +142,7 @@ func (r *TemplateRequest) validate(p *Pool) error {
 	if !validName.MatchString(r.Name) {
 		return invalid("name", "a template cannot be named %s: letters, digits, dot, dash and underscore are allowed, at most 63, beginning with a letter or digit", quote(r.Name))
 	}
-	if _, taken := p.builtInTemplate(r.Name); taken {
+	if template, taken := p.builtInTemplate(r.Name); taken && !template.replaceable() {
 		return &Error{Kind: ErrExists, Field: "name", Message: "the template " + r.Name + " is built in", Hint: "choose another name"}
 	}
 	if r.Language != "" {
@@ -145,6 +157,10 @@ func (r *TemplateRequest) validate(p *Pool) error {
 		return invalid("setup", "the set-up script has %d bytes; at most %d are allowed", len(r.Setup), maxSetup)
 	case strings.ContainsRune(r.Setup, 0):
 		return invalid("setup", "the set-up script contains a NUL byte")
+	}
+	c := content{packages: r.Packages, files: r.Files}
+	if err := p.checkContent(db.VirtualMachine{Language: r.Language}, c); err != nil {
+		return err
 	}
 	as := CreateRequest{Name: "a", Image: r.Image, Network: r.Network, Env: r.Env, Labels: r.Labels}
 	as.limit(r.Limits)

@@ -113,6 +113,7 @@ var cases = []struct {
 	{"snapshotChain", testSnapshotChain},
 	{"snapshotStopped", testSnapshotStopped},
 	{"snapshotFork", testSnapshotFork},
+	{"snapshotTemplate", testSnapshotTemplate},
 	{"snapshotAtOnce", testSnapshotAtOnce},
 	{"snapshotUnchanged", testSnapshotUnchanged},
 	{"snapshotAbsent", testSnapshotAbsent},
