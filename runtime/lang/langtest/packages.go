@@ -34,8 +34,8 @@ var usages = map[string][]usage{
 	"go":     {{"go", "package main\n\nimport (\n\t\"fmt\"\n\t\"greeting.example/greeting\"\n)\n\nfunc main() { fmt.Println(greeting.Text) }\n", ""}},
 	"cargo":  {{"rust", "fn main() { println!(\"{}\", greeting::TEXT) }", ""}},
 	"gem":    {{"ruby", "require 'greeting'\nputs Greeting::TEXT", "x = 1"}},
-	"cran":   {{"r", "library(greeting)\ncat(text_of(), \"\\n\", sep = \"\")", ""}},
-	"maven":  {{"java", "System.out.println(example.greeting.Greeting.text());", ""}},
+	"cran":   {{"r", "library(greeting)\ncat(text_of(), \"\\n\", sep = \"\")", "x <- 1"}},
+	"maven":  {{"java", "System.out.println(example.greeting.Greeting.text());", "int x = 1;"}},
 	"system": {{"bash", "greeting", ""}},
 }
 

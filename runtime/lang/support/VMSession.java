@@ -155,6 +155,7 @@ public class VMSession {
             int at = pair.indexOf('=');
             setVariable(pair.substring(0, at), pair.substring(at + 1));
         }
+        seePackages();
         if (!args.equals(known)) {
             StringJoiner list = new StringJoiner(", ", "String[] args = {", "};");
             args.forEach(arg -> list.add(literal(arg)));
@@ -162,6 +163,23 @@ public class VMSession {
             known = List.copyOf(args);
         }
     }
+
+    // What was installed since the last execution is on the class path, too.
+    void seePackages() throws IOException {
+        Path folder = Path.of("/tmp/vm-jars");
+        if (!Files.isDirectory(folder)) {
+            return;
+        }
+        try (DirectoryStream<Path> jars = Files.newDirectoryStream(folder, "*.jar")) {
+            for (Path jar : jars) {
+                if (packages.add(jar)) {
+                    shell.addToClasspath(jar.toString());
+                }
+            }
+        }
+    }
+
+    final Set<Path> packages = new HashSet<>(); // those that are on the class path
 
     static String literal(String text) {
         StringBuilder literal = new StringBuilder("\"");

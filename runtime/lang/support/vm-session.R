@@ -146,6 +146,14 @@ local({
     )
   }
 
+  # The user's library counts as when R starts, also when it is made only now.
+  see_packages <- function() {
+    folder <- strsplit(Sys.getenv("R_LIBS_USER"), .Platform$path.sep, fixed = TRUE)[[1]][1]
+    if (!is.na(folder) && dir.exists(folder) && !(normalizePath(folder) %in% .libPaths())) {
+      .libPaths(c(folder, .libPaths()))
+    }
+  }
+
   arguments <- character()
   attach(list(commandArgs = function(trailingOnly = FALSE) {
     if (trailingOnly) arguments else c(base::commandArgs(), "--args", arguments)
@@ -164,6 +172,7 @@ local({
     value <<- ""
     code <- tryCatch({
       if (nzchar(request[3])) setwd(request[3])
+      see_packages()
       evaluate(request[2])
     }, error = function(e) {
       cat(describe("Error", e), file = stderr())
