@@ -92,7 +92,11 @@ func probeWrite(p *process, args []string) int {
 	if err := p.world.files.put(name, nil, 0o644); err != nil {
 		return p.fail(p.check(err))
 	}
-	return p.repeat(args[1], func() error { return p.check(p.world.files.grow(name, 1<<20)) })
+	code := p.repeat(args[1], func() error { return p.check(p.world.files.grow(name, 1<<20)) })
+	if code != 0 && len(args) > 2 {
+		_ = p.world.files.remove(name) // the exit code tells already
+	}
+	return code
 }
 
 func probeRemove(p *process, args []string) int {

@@ -10,8 +10,13 @@ import (
 	"github.com/itechsmart/vm/runtime/agent"
 )
 
-// diskInterval is how often a watched disk is measured while code runs.
-const diskInterval = 500 * time.Millisecond
+const (
+	// diskInterval is how often a watched disk is measured while code runs.
+	diskInterval = 500 * time.Millisecond
+	// firstDiskInterval is when it is measured first: late enough to cost most
+	// executions nothing, and too soon to have written much.
+	firstDiskInterval = 50 * time.Millisecond
+)
 
 // hold sets what the agent does about limits that neither the kernel nor the
 // engine holds hard.
@@ -24,8 +29,24 @@ func hold(run *agent.Run, vm db.VirtualMachine) {
 	}
 }
 
+// diskWatch tells when a disk's limit is exceeded by something that runs, and not
+// by what had run before.
+type diskWatch struct {
+	limit int64 // bytes
+	least int64 // bytes that were used at any measurement
+	begun bool
+}
+
+// exceeded takes in what is used now.
+func (w *diskWatch) exceeded(used int64) bool {
+	if !w.begun || used < w.least {
+		w.least, w.begun = used, true
+	}
+	return used > w.limit && used > w.least
+}
+
 // watchDisk measures a watched disk while a run goes on, and ends the run when
-// it has grown beyond its limit. The function returned ends the watch and waits
+// the disk grows beyond its limit meanwhile. The function returned ends the watch and waits
 // for it.
 func (p *Pool) watchDisk(ctx context.Context, vm db.VirtualMachine, client *agent.Client, id string) (stop func()) {
 	if vm.Enforcement.Disk != runtime.Watched {
@@ -38,9 +59,10 @@ func (p *Pool) watchDisk(ctx context.Context, vm db.VirtualMachine, client *agen
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var done sync.WaitGroup
 	done.Go(func() {
-		tick := time.NewTicker(diskInterval)
+		watch := diskWatch{limit: int64(vm.DiskLimit) << 20}
+		tick := time.NewTimer(firstDiskInterval)
 		defer tick.Stop()
-		for {
+		for ; ; tick.Reset(diskInterval) {
 			select {
 			case <-ctx.Done():
 				return
@@ -49,7 +71,7 @@ func (p *Pool) watchDisk(ctx context.Context, vm db.VirtualMachine, client *agen
 			case <-tick.C:
 			}
 			used, err := driver.DiskUsage(ctx, p.ref(vm))
-			if err == nil && used > int64(vm.DiskLimit)<<20 {
+			if err == nil && watch.exceeded(used) {
 				_ = client.Kill(ctx, id, agent.DiskFull) // a run that ended meanwhile needs no killing
 				return
 			}

@@ -79,6 +79,19 @@ func testDiskLimit(t *testing.T, s *suite) {
 		t.Errorf("used %d bytes of %d after the file is gone", used, limit)
 	}
 	m.healthy(t)
+	t.Run("tidy", func(t *testing.T) {
+		if result := m.run(t, m.program("write", "big", "2048", "tidy")); result.Verdict != agent.DiskFull {
+			t.Error(describe(result))
+		}
+		m.healthy(t)
+	})
+	t.Run("words", func(t *testing.T) {
+		run := m.program("exit", "1")
+		run.Build = []string{probePath, "err", "no space left on device, disk quota exceeded, file too large"}
+		if result := m.run(t, run); result.Verdict != agent.Exited {
+			t.Errorf("a program that only says so: %s", describe(result))
+		}
+	})
 	t.Run("below", func(t *testing.T) {
 		mib := m.spec.Limits.DiskMiB / 2
 		expect(t, m.run(t, m.program("write", "fits", strconv.Itoa(mib))), agent.Exited, 0)

@@ -52,6 +52,7 @@ type report struct {
 	Alone  bool          `json:"alone,omitempty"`  // of exited: nothing else was left
 	CPU    time.Duration `json:"cpu,omitempty"`    // so far, with exited and finished
 	Peak   int64         `json:"peak,omitempty"`   // bytes, likewise
+	Wrote  int64         `json:"wrote,omitempty"`  // bytes, to file systems on disks
 	Killed bool          `json:"killed,omitempty"` // something died by a SIGKILL that was not ours
 	Retire bool          `json:"retire,omitempty"` // the supervisor is not fit for another program
 }

@@ -255,13 +255,20 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("%s: got %s, %v", run.ID, brief(res), err)
 		}
 	}
+	for script, want := range map[string]agent.Verdict{
+		"exit 1": agent.Exited, "echo No space left on device >&2; exit 1": agent.DiskFull,
+	} {
+		if res, err := c.Run(t.Context(), sh(script, script), nil); err != nil || res.Verdict != want {
+			t.Errorf("on a disk that is full already, %s: %s, %v", script, brief(res), err)
+		}
+	}
 	if stats, err := c.Stats(t.Context()); err != nil || stats.Disk < 7<<20 || stats.Disk > 8<<20 {
 		t.Errorf("%d bytes in use, %v", stats.Disk, err)
 	}
 	if _, err := c.Run(t.Context(), sh("tidy", "rm big code"), nil); err != nil {
 		t.Error(err)
 	}
-	if res, err := c.Run(t.Context(), sh("after", "exit 1"), nil); err != nil || res.Verdict != agent.Exited {
+	if res, err := c.Run(t.Context(), sh("after", "echo No space left on device >&2; exit 1"), nil); err != nil || res.Verdict != agent.Exited {
 		t.Errorf("with room again: %s, %v", brief(res), err)
 	}
 }

@@ -140,9 +140,9 @@ func (r *run) written() int {
 // confession is how much of the end of stderr is searched for an errno's words.
 const confession = 4 << 10
 
-// confessed is the disk limit when a failed program's last words name it. The
-// file system is often free again by the time that anybody looks: programs
-// remove what they could not finish.
+// confessed is the disk limit when a failed program's last words name it, which
+// alone prove nothing. The file system is often free again by the time that
+// anybody looks: programs remove what they could not finish.
 func (r *run) confessed() agent.Verdict {
 	words := make([]byte, confession)
 	out := &r.out[1]

@@ -16,6 +16,7 @@ type process struct {
 	worker      *worker
 	pipes       *pipes
 	watchMemory int64
+	fileSize    int64
 
 	signalled chan struct{} // holds one token once a signal was sent
 	left      chan struct{} // closed when the supervisor is not this program's any more
@@ -28,9 +29,9 @@ type process struct {
 	limit    agent.Verdict // that the watch saw exceeded
 
 	// Guarded by the machine's mutex.
-	before   counters // of the machine, when it started or was measured
-	fullDisk bool     // the disk was full at some moment
-	shared   bool     // another program ran at the same time
+	before counters // of the machine, when it started or was measured
+	disk   strain
+	shared bool // another program ran at the same time
 }
 
 // Stdin implements Process.
@@ -77,12 +78,13 @@ func (p *process) hear() (report, error) {
 // Measure implements Process. The time of processes that were reaped by a program
 // itself is in that program's own.
 func (p *process) Measure() Usage {
-	now := p.machine.counters()
+	now, free := p.machine.counters(), p.machine.diskFree()
 	p.machine.mu.Lock()
+	p.disk.see(free)
+	u := Usage{DiskStrained: p.disk.strained(0, p.fileSize)}
 	p.before = now
-	p.fullDisk, p.shared = false, len(p.machine.active) > 1
+	p.disk, p.shared = newStrain(free), len(p.machine.active) > 1
 	p.machine.mu.Unlock()
-	var u Usage
 	for _, st := range below(p.worker.pid, processes()) {
 		u.CPU += time.Duration(st.ticks+st.reaped) * clockTick
 		u.PeakMemory = max(u.PeakMemory, peakOf(st.pid))
@@ -151,7 +153,9 @@ func (p *process) Finish(detach bool) Usage {
 			p.free()
 		}
 	}
-	return Usage{CPU: p.end.CPU, PeakMemory: p.end.Peak, Limit: p.verdict(exit, left)}
+	u := Usage{CPU: p.end.CPU, PeakMemory: p.end.Peak}
+	u.Limit, u.DiskStrained = p.verdict(exit, left)
+	return u
 }
 
 // outlive waits for the end of a detached tree, whose supervisor ends with it.
@@ -199,30 +203,31 @@ func (m *machine) counters() counters {
 	return c
 }
 
-// verdict is the limit that a program ended for. Left tells that it had left
-// descendants, which is how a fork bomb ends.
-func (p *process) verdict(exit Exit, left bool) agent.Verdict {
+// verdict is the limit that a program ended for, and whether it may have met the
+// disk's. Left tells that it had left descendants, which is how a fork bomb ends.
+func (p *process) verdict(exit Exit, left bool) (limit agent.Verdict, diskStrained bool) {
 	p.mu.Lock()
-	limit := p.limit
+	limit = p.limit
 	p.mu.Unlock()
 	if limit != "" || !exit.Failed() && !left {
-		return limit
+		return limit, false
 	}
+	now, free := p.machine.counters(), p.machine.diskFree()
 	p.machine.mu.Lock()
-	fullDisk, shared, before := p.fullDisk, p.shared, p.before
+	p.disk.see(free)
+	disk, shared, before := p.disk, p.shared, p.before
 	p.machine.mu.Unlock()
-	now := p.machine.counters()
 	// A shell reports the end of what it ran as 128 plus the signal.
 	died := func(by unix.Signal) bool { return exit.Signal == int(by) || exit.Code == 128+int(by) }
 	switch {
 	case now.oomKills > before.oomKills && exit.Failed() && (died(unix.SIGKILL) || p.end.Killed || !shared):
-		return agent.OutOfMemory
+		return agent.OutOfMemory, false
 	case died(unix.SIGXFSZ):
-		return agent.DiskFull
-	case exit.Failed() && (fullDisk || p.machine.fullDisk()):
-		return agent.DiskFull
+		return agent.DiskFull, false
+	case exit.Failed() && disk.filled():
+		return agent.DiskFull, false
 	case now.refusedForks > before.refusedForks:
-		return agent.PidsLimit
+		return agent.PidsLimit, false
 	}
-	return ""
+	return "", disk.strained(p.end.Wrote, p.fileSize)
 }

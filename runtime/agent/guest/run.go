@@ -206,7 +206,7 @@ func (r *run) judge(exit Exit, usage Usage, last bool) (failed bool) {
 	res.CPU += usage.CPU
 	res.PeakMemory = max(res.PeakMemory, usage.PeakMemory)
 	limit := usage.Limit
-	if limit == "" && exit.Failed() {
+	if limit == "" && exit.Failed() && usage.DiskStrained {
 		limit = r.confessed()
 	}
 	if !last && !exit.Failed() && limit == "" {

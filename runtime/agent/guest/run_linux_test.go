@@ -149,8 +149,8 @@ func TestRun(t *testing.T) {
 			want: agent.Result{Verdict: agent.DiskFull, Phase: "run", ExitCode: 153, Signal: "SIGXFSZ"},
 		},
 		{
-			name: "words of a full disk", run: sh("", "echo 'write: No space left on device' >&2; exit 1"),
-			want: agent.Result{Verdict: agent.DiskFull, Phase: "run", ExitCode: 1}, stderr: "write: No space left on device\n",
+			name: "words of a full disk alone", run: sh("", "echo 'write: No space left on device' >&2; exit 1"),
+			want: agent.Result{Verdict: agent.Exited, Phase: "run", ExitCode: 1}, stderr: "write: No space left on device\n",
 		},
 	}
 	for i, test := range tests {

@@ -121,4 +121,7 @@ type Usage struct {
 	// Limit is the limit of the machine that ended the program or made it fail:
 	// OutOfMemory, DiskFull or PidsLimit; empty for none.
 	Limit agent.Verdict
+	// DiskStrained: the tree may have met the end of the disk, or of what one file
+	// may hold, though nothing shows it any more. What it says of that is true.
+	DiskStrained bool
 }

@@ -92,7 +92,7 @@ func (m *machine) Start(p Program) (Process, error) {
 	}
 	c := &command{Path: path, Argv: p.Argv, Env: p.Env, Dir: p.Dir, User: u, FileSize: p.FileSize, Terminal: p.Terminal != nil}
 	proc := &process{
-		machine: m, watchMemory: p.WatchMemory, before: m.counters(),
+		machine: m, watchMemory: p.WatchMemory, fileSize: p.FileSize, before: m.counters(), disk: newStrain(m.diskFree()),
 		signalled: make(chan struct{}, 1), left: make(chan struct{}),
 	}
 	if proc.pipes, err = m.streams(u, p.Terminal); err != nil {

@@ -4,8 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/itechsmart/vm/runtime/agent"
 )
 
@@ -69,13 +67,4 @@ func (m *machine) spent() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.past
-}
-
-// diskUsed is what the machine's own file system holds, or -1 when it has none.
-func (m *machine) diskUsed() int64 {
-	var st unix.Statfs_t
-	if m.config.DiskPath == "" || unix.Statfs(m.config.DiskPath, &st) != nil {
-		return -1
-	}
-	return int64(st.Blocks-st.Bfree) * st.Bsize
 }

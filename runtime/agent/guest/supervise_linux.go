@@ -258,6 +258,7 @@ func (s *supervisor) reap() (alone bool) {
 		}
 		s.usage.CPU += time.Duration(used.Utime.Nano() + used.Stime.Nano())
 		s.usage.Peak = max(s.usage.Peak, used.Maxrss<<10)
+		s.usage.Wrote += used.Oublock * 512
 		killed := status.Signaled() && status.Signal() == unix.SIGKILL
 		s.usage.Killed = s.usage.Killed || killed && !s.killing
 		if pid == s.leader {

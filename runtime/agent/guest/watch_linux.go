@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/itechsmart/vm/runtime/agent"
 )
 
@@ -34,8 +32,6 @@ const (
 	// forkForgiven is how many refusals a second are forgotten, so that those of
 	// hours do not add up.
 	forkForgiven = 5
-	// diskFull is the free space, in bytes, below which a disk counts as full.
-	diskFull = 256 << 10
 )
 
 // watch looks after the limits until quit is closed, when nothing runs any more.
@@ -207,25 +203,4 @@ func (b *bombWatch) exploded(refused int64, now time.Time) bool {
 	}
 	b.level = 0
 	return true
-}
-
-// fullDisk reports whether the machine's own file system has nothing left.
-func (m *machine) fullDisk() bool {
-	var st unix.Statfs_t
-	if m.config.DiskPath == "" || unix.Statfs(m.config.DiskPath, &st) != nil {
-		return false
-	}
-	return int64(st.Bavail)*st.Bsize < diskFull || st.Files > 0 && st.Ffree == 0
-}
-
-// glanceDisk notes for what runs that the disk was full.
-func (m *machine) glanceDisk() {
-	if !m.fullDisk() {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for p := range m.active {
-		p.fullDisk = true
-	}
 }

@@ -25,7 +25,7 @@ var subcommands = map[string]func(args []string) error{
 	"sleep":      sleep,          // DURATION, after "ready"
 	"describe":   describe,       // report.Surroundings
 	"read":       read,           // FILE
-	"write":      write,          // FILE MIB
+	"write":      write,          // FILE MIB [tidy]: removes what it cannot finish
 	"remove":     remove,         // FILE
 	"terminal":   terminal,       // its size, at the start and when it changes, and lines of input; ends with the line "quit"
 	"trap":       trap,           // DIR: makes in it what a reader of files may fall for

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,6 +42,9 @@ func write(args []string) error {
 	}
 	for range mib {
 		if _, err := f.Write(block); err != nil {
+			if len(args) > 2 {
+				err = errors.Join(err, os.Remove(args[0]))
+			}
 			return err
 		}
 	}
