@@ -38,8 +38,10 @@ func (d *Driver) Stop(ctx context.Context, ref runtime.Ref, grace time.Duration)
 
 // Destroy implements runtime.Driver.
 func (d *Driver) Destroy(ctx context.Context, ref runtime.Ref) error {
-	if err := d.remove(ctx, ref.String()+incoming); err != nil {
-		return d.explain(ctx, "destroy "+ref.String(), err)
+	for _, end := range []string{incoming, outgoing} {
+		if err := d.remove(ctx, ref.String()+end); err != nil {
+			return d.explain(ctx, "destroy "+ref.String(), err)
+		}
 	}
 	found, err := d.cli.ContainerInspect(ctx, ref.String())
 	if errdefs.IsNotFound(err) {

@@ -29,8 +29,9 @@ const (
 	// repository of all snapshots; their tags are those of snapshotTag.
 	repository = "itechsmart/snapshot"
 	// incoming is the end of a container's name until it takes the place of the
-	// machine's old one.
+	// machine's old one, outgoing that of the old one's from then on.
 	incoming = "-restored"
+	outgoing = "-replaced"
 )
 
 // snapshotTag is the reference of a snapshot's image.
@@ -143,13 +144,17 @@ func (d *Driver) Restore(ctx context.Context, ref runtime.Ref, name string) (run
 	return d.Inspect(lasting, ref)
 }
 
-// replace gives a machine another container. From the removal of the old one on,
-// Mend ends what is interrupted here.
+// replace gives a machine another container. From the first step on, Mend ends what
+// is interrupted here. Names change at once; a removal takes its time, in which
+// nobody could tell whether the old one still counts.
 func (d *Driver) replace(ctx context.Context, ref runtime.Ref, old container.InspectResponse, id string) error {
-	if err := d.remove(ctx, old.ID); err != nil {
+	if err := d.cli.ContainerRename(ctx, old.ID, ref.String()+outgoing); err != nil {
 		return err
 	}
 	if err := d.cli.ContainerRename(ctx, id, ref.String()); err != nil {
+		return err
+	}
+	if err := d.remove(ctx, old.ID); err != nil {
 		return err
 	}
 	d.dropUnused(ctx, old.Image)
@@ -265,19 +270,57 @@ func (d *Driver) CreateFrom(ctx context.Context, spec runtime.Spec, from runtime
 // Mend implements runtime.Snapshotter.
 func (d *Driver) Mend(ctx context.Context, ref runtime.Ref) error {
 	found, err := d.container(ctx, ref)
-	switch {
-	case errors.Is(err, runtime.ErrNoMachine):
+	if errors.Is(err, runtime.ErrNoMachine) {
+		// It ended between the two names of replace.
 		err = d.cli.ContainerRename(ctx, ref.String()+incoming, ref.String())
 		if errdefs.IsNotFound(err) {
 			return nil
 		}
-	case err != nil:
-		return err
-	default:
-		err = d.remove(ctx, ref.String()+incoming)
-		if err == nil && found.State.Paused {
-			err = d.cli.ContainerUnpause(ctx, found.ID)
+		if err == nil {
+			found, err = d.container(ctx, ref)
 		}
 	}
+	if err == nil {
+		err = d.mendContainer(ctx, ref, found)
+	}
 	return d.explain(ctx, "mend "+ref.String(), err)
+}
+
+// mendContainer removes those that were to take the machine's place, or had it, and
+// has the one that counts run as it did before or should afterwards.
+func (d *Driver) mendContainer(ctx context.Context, ref runtime.Ref, counts container.InspectResponse) error {
+	for _, end := range []string{incoming, outgoing} {
+		if err := d.remove(ctx, ref.String()+end); err != nil {
+			return err
+		}
+	}
+	switch counts.State.Status {
+	case container.StateCreated:
+		return d.start(ctx, counts.ID)
+	case container.StatePaused:
+		return d.awaitCommit(ctx, counts.ID)
+	}
+	return nil
+}
+
+// awaitCommit lets a container go on that stands still. An engine ends the commit
+// that it has begun, whoever asked for it, and lets the container go on by itself;
+// this is for the case that it does not.
+func (d *Driver) awaitCommit(ctx context.Context, id string) error {
+	const (
+		patience = cleanupTimeout / 2
+		poll     = 50 * time.Millisecond
+	)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		found, err := d.cli.ContainerInspect(ctx, id)
+		if err != nil || !found.State.Paused {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+	return d.cli.ContainerUnpause(ctx, id)
 }

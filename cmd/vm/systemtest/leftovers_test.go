@@ -39,13 +39,13 @@ func (r *rig) database(t *testing.T) string {
 	return filepath.Join(r.state, "itechsmart", "vm.db")
 }
 
-// leftovers lists what the rig's VMs left outside the database: machines,
+// leftovers lists what the rig's VMs left outside the database: machines, images,
 // folders, mounts, loop devices, control groups, processes.
 func (r *rig) leftovers(ctx context.Context, t *testing.T) []string {
 	t.Helper()
 	machine := strings.TrimSuffix(runtime.Ref{Instance: r.instance(ctx, t)}.String(), "0")
 	if r.runtime == "docker" {
-		return containers(ctx, t, machine)
+		return append(containers(ctx, t, machine), r.snapshotImages(ctx, t)...)
 	}
 	var found []string
 	found = append(found, lines(t, "/proc/self/mountinfo", r.state)...)
