@@ -134,17 +134,33 @@ func (r *rig) snapshotsOutside(ctx context.Context, t *testing.T) int {
 	if r.runtime == "docker" {
 		return len(r.snapshotImages(ctx, t))
 	}
-	records, err := filepath.Glob(filepath.Join(r.state, "itechsmart", "native", "itechsmart-*", "machine.json"))
-	must(t, err)
 	count := 0
-	for _, file := range records {
-		raw, err := os.ReadFile(file)
-		must(t, err)
-		var record struct{ Snapshots map[string][]string }
-		must(t, json.Unmarshal(raw, &record))
+	for _, record := range r.records(t) {
 		count += len(record.Snapshots)
 	}
 	return count
+}
+
+// record is what the native runtime keeps of a VM.
+type record struct {
+	Layers    []string
+	Snapshots map[string][]string
+}
+
+// records are those of the rig's VMs.
+func (r *rig) records(t *testing.T) []record {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(r.state, "itechsmart", "native", "itechsmart-*", "machine.json"))
+	must(t, err)
+	var records []record
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		must(t, err)
+		var one record
+		must(t, json.Unmarshal(raw, &one))
+		records = append(records, one)
+	}
+	return records
 }
 
 // snapshotImages are the images that hold snapshots of the rig's VMs in Docker.
