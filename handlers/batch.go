@@ -11,7 +11,7 @@ import (
 )
 
 func batchExecute(ctx context.Context, s Scope, p BatchParams) (BatchResult, error) {
-	request, err := p.Run.request()
+	request, err := s.request(p.Run)
 	if err != nil {
 		return BatchResult{}, err
 	}

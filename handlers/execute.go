@@ -12,7 +12,7 @@ import (
 )
 
 func execute(ctx context.Context, s Scope, p ExecuteParams) (Execution, error) {
-	request, err := p.Run.request()
+	request, err := s.request(p.Run)
 	if err != nil {
 		return Execution{}, err
 	}
@@ -48,10 +48,13 @@ func (s Scope) answer(ctx context.Context, e db.Execution, err error) (Execution
 }
 
 // request is a Run as the pool takes it.
-func (r Run) request() (pool.RunRequest, error) {
+func (s Scope) request(r Run) (pool.RunRequest, error) {
 	request := pool.RunRequest{
 		Code: []byte(r.Code), Language: r.Language, Stdin: []byte(r.Stdin), Args: r.Args, Env: r.Env,
-		Cwd: r.Cwd, Timeout: r.Timeout, User: r.User, URI: r.URI, Checkpoint: r.Checkpoint,
+		Cwd: r.Cwd, Timeout: r.Timeout, User: r.User, URI: r.URI, Checkpoint: r.Checkpoint, Workspace: r.Workspace,
+	}
+	if r.Workspace != "" && !s.OwnMachine {
+		return request, badParams("workspace", "a workspace is a folder of the caller's own machine, and this server is not known to run there")
 	}
 	if r.Range != nil {
 		request.StartLine = r.Range.Start.Line

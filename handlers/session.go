@@ -29,6 +29,9 @@ type SessionOptions struct {
 	Runtimes []string // names of the drivers in this build
 	Version  string
 	Log      *slog.Logger
+	// OwnMachine tells that whoever is at the other end started this process; see
+	// Scope.
+	OwnMachine bool
 }
 
 // Session is one connection's state; it implements Dispatcher. The database is
@@ -199,7 +202,7 @@ func (s *Session) openLocked(ctx context.Context) (*tenancy, error) {
 		return nil, err
 	}
 	feeding, stop := context.WithCancel(context.WithoutCancel(ctx))
-	t := &tenancy{scope: Scope{Tenant: tenant, Client: s.client}, close: opened.Close, stop: stop}
+	t := &tenancy{scope: Scope{Tenant: tenant, Client: s.client, OwnMachine: s.o.OwnMachine}, close: opened.Close, stop: stop}
 	t.scope.terminals = newTerminals(feeding, &t.users)
 	opened.Maintain()
 	t.users.Go(func() { feed(feeding, t.scope) })

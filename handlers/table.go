@@ -32,6 +32,10 @@ type Scope struct {
 	// UTF-8 or not. Executions of a batch call it at the same time.
 	Output func(OutputChunk)
 
+	// OwnMachine tells that the caller is the user of this very process, who may
+	// read the files that it may.
+	OwnMachine bool
+
 	terminals *terminals // of the connection; nil where nothing outlives a request
 }
 

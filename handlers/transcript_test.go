@@ -128,7 +128,7 @@ func dial(t *testing.T, open handlers.Opener) *wire {
 	go func() {
 		_, err := server.Serve(context.Background(), theirs, func() handlers.Dispatcher {
 			return handlers.NewSession(handlers.SessionOptions{
-				Open: open, Runtimes: []string{"fake"}, Version: "test", Log: slog.New(slog.DiscardHandler),
+				Open: open, Runtimes: []string{"fake"}, Version: "test", Log: slog.New(slog.DiscardHandler), OwnMachine: true,
 			})
 		}, server.Options{})
 		done <- err

@@ -251,6 +251,7 @@ type Run struct {
 	// Checkpoint is nil where the setting of that name decides.
 	Checkpoint *bool  `json:"checkpoint,omitempty" doc:"take a snapshot first, for vm/undo; default: the setting checkpoint"`
 	URI        string `json:"uri,omitempty" doc:"the document that the code comes from"`
+	Workspace  string `json:"workspace,omitempty" doc:"absolute path of a folder of the caller's machine, where the server runs: the program works in a copy of it, which goes with the execution or the session; the code takes its document's place there, so that it finds its neighbours; at most 20000 files and 128 MiB"`
 	Range      *Range `json:"range,omitempty" doc:"where in that document"`
 	Tokens
 }

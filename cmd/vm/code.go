@@ -26,6 +26,7 @@ type codeFlags struct {
 	cwd        string
 	user       string
 	checkpoint bool
+	workspace  string
 }
 
 func (f *codeFlags) add(cmd *cobra.Command, t *terminal) {
@@ -36,6 +37,7 @@ func (f *codeFlags) add(cmd *cobra.Command, t *terminal) {
 	flags.StringArrayVar(&f.files, "file", nil, "place a file beside the code, `HOST[:GUEST]`; may be repeated")
 	flags.Var(&f.timeout, "timeout", "end it after this time, such as 5s; at most 10 minutes")
 	flags.StringVar(&f.cwd, "cwd", "", "working `folder` in the VM")
+	flags.StringVarP(&f.workspace, "workspace", "w", "", "work in a copy of this `folder`, which goes with the run; -f FILE in it finds its neighbours")
 	flags.StringVar(&f.user, "user", "", "who runs it in the VM: sandbox or root")
 	flags.BoolVar(&f.checkpoint, "checkpoint", false, "take a snapshot first, whatever that costs, for vm undo; =false: none")
 	completeFlag(cmd, "language", t.languageNames)
@@ -84,6 +86,11 @@ func (f *codeFlags) read(cmd *cobra.Command, t *terminal, args []string) (code, 
 	if f.from != "" && f.from != fromStdin {
 		c.URI = fileURI(f.from)
 		c.Language = f.languageOfFile(t)
+	}
+	if f.workspace != "" {
+		if c.Workspace, err = filepath.Abs(f.workspace); err != nil {
+			return c, usage("", "the workspace cannot be found: %v", err)
+		}
 	}
 	c.Files, err = beside(f.files)
 	return c, err

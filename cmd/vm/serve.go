@@ -44,7 +44,7 @@ func serve(cmd *cobra.Command, settings handlers.Settings, log *server.Log) erro
 	defer stop()
 	ending, err := server.Serve(ctx, server.Stdio(os.Stdin, os.Stdout), func() handlers.Dispatcher {
 		return handlers.NewSession(handlers.SessionOptions{
-			Settings: settings, Open: open, Runtimes: all.Names, Version: version, Log: slog.New(log),
+			Settings: settings, Open: open, Runtimes: all.Names, Version: version, Log: slog.New(log), OwnMachine: true,
 		})
 	}, server.Options{Log: log})
 	if err != nil {

@@ -64,7 +64,7 @@ func (t *terminal) openAs(ctx context.Context, settings handlers.Settings, log *
 		opened.Close()
 		return err
 	}
-	t.opened, t.scope = opened.Close, handlers.Scope{Tenant: tenant, Client: t.client, Output: t.client.takeOutput}
+	t.opened, t.scope = opened.Close, handlers.Scope{Tenant: tenant, Client: t.client, Output: t.client.takeOutput, OwnMachine: true}
 	return nil
 }
 

@@ -281,6 +281,8 @@ export interface ExecuteParams {
   checkpoint?: boolean;
   /** the document that the code comes from */
   uri?: string;
+  /** absolute path of a folder of the caller's machine, where the server runs: the program works in a copy of it, which goes with the execution or the session; the code takes its document's place there, so that it finds its neighbours; at most 20000 files and 128 MiB */
+  workspace?: string;
   /** where in that document */
   range?: Range;
   /** progress is reported under it */
@@ -326,6 +328,8 @@ export interface BatchParams {
   checkpoint?: boolean;
   /** the document that the code comes from */
   uri?: string;
+  /** absolute path of a folder of the caller's machine, where the server runs: the program works in a copy of it, which goes with the execution or the session; the code takes its document's place there, so that it finds its neighbours; at most 20000 files and 128 MiB */
+  workspace?: string;
   /** where in that document */
   range?: Range;
   /** progress is reported under it */

@@ -19,6 +19,10 @@ type PlanOptions struct {
 	Dir      string       // working directory; "" = the VM user's home
 	Files    []agent.File // placed alongside; relative ones are below Dir
 	Session  string       // name of the session to execute it in; "" = none
+	// Scratch is a folder that has been made for the execution, which gives it up
+	// to it; "" = one is made. Folder is where in it the source goes, beside what
+	// it asks for.
+	Scratch, Folder string
 }
 
 // Plan returns the run that executes code with args. The source and whatever is
@@ -37,7 +41,7 @@ func (l Language) Plan(code []byte, args []string, o PlanOptions) agent.Run {
 	scratch := scratchOf(o)
 	stem := strings.TrimSuffix(source.FileName, path.Ext(source.FileName))
 	fill := strings.NewReplacer(
-		"{file}", path.Join(scratch, source.FileName),
+		"{file}", path.Join(scratch, o.Folder, source.FileName),
 		"{name}", stem,
 		"{out}", path.Join(scratch, stem),
 		"{dir}", scratch,
@@ -55,7 +59,7 @@ func (l Language) Plan(code []byte, args []string, o PlanOptions) agent.Run {
 	for _, s := range slices.Concat(l.Support, source.Support) {
 		run.Files = append(run.Files, agent.File{Path: path.Join(scratch, s.Name), Data: s.Data})
 	}
-	run.Files = append(run.Files, agent.File{Path: path.Join(scratch, source.FileName), Data: source.Code})
+	run.Files = append(run.Files, agent.File{Path: path.Join(scratch, o.Folder, source.FileName), Data: source.Code})
 	return run
 }
 

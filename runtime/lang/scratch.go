@@ -1,7 +1,25 @@
 package lang
 
-var scratchFolder = pattern(`^/tmp/(run-[0-9]+|session-[^/]+)(/|$)`)
+import (
+	"crypto/rand"
+	"strings"
+)
 
-// Scratch reports whether a path in a VM is, or is in, one of the folders that
-// executions and sessions have for themselves while they last.
+// Folders in a VM that executions and sessions have for themselves while they
+// last.
+const (
+	scratchPrefix = "/tmp/run-"
+	sessionPrefix = "/tmp/session-"
+)
+
+// NewScratch names a scratch folder for PlanOptions that nobody else has.
+func NewScratch() string { return scratchPrefix + "w" + strings.ToLower(rand.Text()[:8]) }
+
+// SessionScratch is the folder of a session's interpreter. It goes with that.
+func SessionScratch(session string) string { return sessionPrefix + session }
+
+// Scratch reports whether a path in a VM is, or is in, the folder of an execution
+// or a session.
 func Scratch(path string) bool { return scratchFolder().MatchString(path) }
+
+var scratchFolder = pattern(`^(` + scratchPrefix + `([0-9]+|w[a-z2-7]{8})|` + sessionPrefix + `[^/]+)(/|$)`)

@@ -8,14 +8,19 @@ import (
 	"github.com/itechsmart/vm/runtime/agent"
 )
 
-func scratchOf(o PlanOptions) string { return "/tmp/run-" + o.ID }
+func scratchOf(o PlanOptions) string {
+	if o.Scratch != "" {
+		return o.Scratch
+	}
+	return scratchPrefix + o.ID
+}
 
 // planSession returns the run that has a kept interpreter execute code. The
 // source is taken as it is: what a language asks of a file that stands alone, it
 // does not ask of a session.
 func (l Language) planSession(code []byte, args []string, o PlanOptions) agent.Run {
-	scratch, kernel := scratchOf(o), "/tmp/session-"+o.Session
-	file := path.Join(scratch, l.fileName(o.FileName))
+	scratch, kernel := scratchOf(o), SessionScratch(o.Session)
+	file := path.Join(scratch, o.Folder, l.fileName(o.FileName))
 	run := agent.Run{
 		ID:      o.ID,
 		Dir:     o.Dir,

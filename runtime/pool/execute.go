@@ -47,6 +47,10 @@ type RunRequest struct {
 	URI        string // document that the code is from
 	StartLine  int    // zero-based line in it
 	Session    string // name of the session that executes it; "" = none
+	// Workspace is a folder of this machine of which the program gets a copy, as
+	// its working directory; code of a document in it takes that one's place. The
+	// caller must be somebody who may read all that this process may. "" = none.
+	Workspace string
 }
 
 // Observer hears of a run while it goes on. Both may be nil. They are called
@@ -76,14 +80,30 @@ func (t *Tenant) Execute(ctx context.Context, vm db.VirtualMachine, r RunRequest
 	e := db.Execution{
 		Code: r.Code, Language: spell(language, version), Session: r.Session, Detached: r.Detach, URI: r.URI, StartLine: r.StartLine,
 	}
-	return t.launch(ctx, vm, e, r.Checkpoint, o, func(id int64) agent.Run { return t.plan(vm, r, language, version, id) })
+	w, err := openWorkspace(r)
+	if err != nil {
+		return db.Execution{}, err
+	}
+	defer w.close()
+	return t.launch(ctx, vm, e, r.Checkpoint, o, job{
+		place: func(ctx context.Context, client *agent.Client) (func(), error) {
+			return t.placeWorkspace(ctx, vm, client, w, r)
+		},
+		plan: func(id int64) agent.Run { return t.plan(vm, r, w, language, version, id) },
+	})
+}
+
+// job is what an execution has a VM's agent do.
+type job struct {
+	// place puts into the VM what the run needs, and returns how to take it away
+	// when it is not begun. May be nil.
+	place func(context.Context, *agent.Client) (takeBack func(), err error)
+	plan  func(execution int64) agent.Run
 }
 
 // launch records an execution, has the VM's agent run what is planned for it, and
 // sees it to its end, unless it is detached.
-func (t *Tenant) launch(
-	ctx context.Context, vm db.VirtualMachine, e db.Execution, wanted *bool, o Observer, planned func(id int64) agent.Run,
-) (db.Execution, error) {
+func (t *Tenant) launch(ctx context.Context, vm db.VirtualMachine, e db.Execution, wanted *bool, o Observer, j job) (db.Execution, error) {
 	client, err := t.agents.get(ctx, vm)
 	if err != nil {
 		return db.Execution{}, t.unreachable(ctx, vm, err)
@@ -93,11 +113,19 @@ func (t *Tenant) launch(
 	if e.Checkpoint, err = t.checkpoint(ctx, vm, wanted); err != nil {
 		return db.Execution{}, err
 	}
+	takeBack := func() {}
+	if j.place != nil {
+		if takeBack, err = j.place(ctx, client); err != nil {
+			return db.Execution{}, err
+		}
+	}
 	if err := t.begin(ctx, vm, &e); err != nil {
+		takeBack()
 		return e, t.notBegun(ctx, vm, err)
 	}
-	run := planned(e.ID)
+	run := j.plan(e.ID)
 	if err := client.Start(context.WithoutCancel(ctx), run); err != nil {
+		takeBack()
 		return t.notStarted(ctx, e, err)
 	}
 	// Not earlier: whoever hears of it may give it input at once.
@@ -145,10 +173,10 @@ func (p *Pool) findLanguage(name string) (lang.Language, string, error) {
 }
 
 // plan is what the agent runs for a request.
-func (t *Tenant) plan(vm db.VirtualMachine, r RunRequest, l lang.Language, version string, id int64) agent.Run {
-	run := l.Plan(r.Code, r.Args, lang.PlanOptions{
+func (t *Tenant) plan(vm db.VirtualMachine, r RunRequest, w *workspace, l lang.Language, version string, id int64) agent.Run {
+	run := l.Plan(r.Code, r.Args, w.arrange(lang.PlanOptions{
 		ID: runID(id), Version: version, Host: vm.Image == "", FileName: documentName(r.URI, l), Dir: r.Cwd, Files: r.Files, Session: r.Session,
-	})
+	}, l))
 	run.Env = slices.Concat(run.Env, pairs(vm.Env), pairs(r.Env))
 	run.Stdin, run.OpenStdin, run.Detach = r.Stdin, r.OpenStdin, r.Detach
 	run.RecordBytes = t.defaults.RecordBytes

@@ -56,7 +56,7 @@ func (t *Tenant) InstallPackages(ctx context.Context, vm db.VirtualMachine, r In
 		return db.Execution{}, err
 	}
 	e := db.Execution{Code: []byte(in.String()), Language: in.spell()}
-	return t.launch(ctx, vm, e, nil, o, func(id int64) agent.Run { return t.planInstall(vm, in, runID(id)) })
+	return t.launch(ctx, vm, e, nil, o, job{plan: func(id int64) agent.Run { return t.planInstall(vm, in, runID(id)) }})
 }
 
 // installation checks a request.

@@ -80,6 +80,7 @@ var cases = []struct {
 	{"copyTree", testCopyTree},
 	{"copyLarge", testCopyLarge},
 	{"copyCancelled", testCopyCancelled},
+	{"workspace", testWorkspace},
 
 	// Terminals.
 	{"terminal", testTerminal},

@@ -83,12 +83,18 @@ func packFile(out *tar.Writer, at string, header tar.Header) error {
 	if !info.Mode().IsRegular() {
 		return &fs.PathError{Op: "read", Path: at, Err: errChanged}
 	}
-	header.Typeflag, header.Size = tar.TypeReg, info.Size()
+	return packContent(out, f, info.Size(), header)
+}
+
+// packContent writes a regular file that is open.
+func packContent(out *tar.Writer, f *os.File, size int64, header tar.Header) error {
+	header.Typeflag, header.Size = tar.TypeReg, size
 	if err := out.WriteHeader(&header); err != nil {
 		return err
 	}
-	if _, err = io.CopyN(out, f, info.Size()); errors.Is(err, io.EOF) {
-		return &fs.PathError{Op: "read", Path: at, Err: errChanged}
+	_, err := io.CopyN(out, f, size)
+	if errors.Is(err, io.EOF) {
+		return &fs.PathError{Op: "read", Path: f.Name(), Err: errChanged}
 	}
 	return err
 }
