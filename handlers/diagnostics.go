@@ -8,7 +8,6 @@ import (
 
 	"github.com/itechsmart/vm/db"
 	"github.com/itechsmart/vm/runtime/lang"
-	"github.com/itechsmart/vm/runtime/lang/trace"
 )
 
 // Scheme is that of documents which show what the server has: executions.
@@ -38,7 +37,7 @@ func encodeProblem(e db.Execution, p lang.Problem) (Diagnostic, bool) {
 	}
 	d := Diagnostic{
 		Range:    inDocument(e, at),
-		Severity: map[trace.Severity]int{trace.Error: 1, trace.Warning: 2, trace.Note: 3}[p.Severity],
+		Severity: map[lang.Severity]int{lang.Error: 1, lang.Warning: 2, lang.Note: 3}[p.Severity],
 		Code:     fmt.Sprintf("#%d", e.ID), Source: e.VMName, Message: p.Message,
 		CodeDescription: &CodeDescription{Href: fmt.Sprintf("%s:/executions/%d", Scheme, e.ID)},
 	}

@@ -10,10 +10,20 @@ import (
 	"github.com/itechsmart/vm/runtime/lang/trace"
 )
 
+// Severity of a Problem.
+type Severity = trace.Severity
+
+// Severities.
+const (
+	Error   = trace.Error
+	Warning = trace.Warning
+	Note    = trace.Note
+)
+
 // Problem is a complaint of a toolchain or a failing program about a place in
 // the code of an execution.
 type Problem struct {
-	Severity trace.Severity
+	Severity Severity
 	Message  string
 	At       Place
 	Calls    []Place // how the program got there, innermost first; At is not among them

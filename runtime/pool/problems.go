@@ -4,7 +4,6 @@ import (
 	"github.com/itechsmart/vm/db"
 	"github.com/itechsmart/vm/runtime/agent"
 	"github.com/itechsmart/vm/runtime/lang"
-	"github.com/itechsmart/vm/runtime/lang/trace"
 )
 
 // Problems reads what an execution's program, or the compiler, said about places
@@ -23,7 +22,7 @@ func (p *Pool) Problems(e db.Execution) []lang.Problem {
 	}
 	var warnings []lang.Problem
 	for _, problem := range problems {
-		if problem.Severity != trace.Error {
+		if problem.Severity != lang.Error {
 			warnings = append(warnings, problem)
 		}
 	}
