@@ -40,7 +40,7 @@ func managers() []Manager {
 			Pattern: `[A-Za-z][A-Za-z0-9_-]*(?:@[0-9^~=<>*][A-Za-z0-9.+^~=<>*-]*)?`,
 			Script:  support("install-cargo.sh"),
 			Indexes: []string{"cargo"}, Hosts: []string{"index.example", "index.example"},
-			Source: "create the VM from an image that has it, such as rust:1-slim (Debian's package: cargo)",
+			Source: "create the VM from an image that has cargo 1.68 or later, such as rust:1-slim",
 		},
 		{
 			Name: "gem", Form: "NAME or NAME:VERSION",

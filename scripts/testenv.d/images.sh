@@ -19,6 +19,7 @@ images_packages=(
 	ruby php-cli perl bash lua5.4      # and what their names say
 	r-base-core                        # R
 	sqlite3                            # SQL
+	python3-pip                        # as a distribution has it, with its guard (PEP 668)
 	ca-certificates procps             # what programs expect of a machine
 )
 

@@ -1,6 +1,13 @@
 # Crates are built once, as what a package in the home folder depends on, and
 # found by the compiler through the arguments in its file rustc-args.
 command -v cargo >/dev/null || { echo 'vm: no package manager: cargo' >&2; exit 127; }
+case $VM_INDEX_CARGO:$(cargo --version) in
+?*:cargo\ 1.[0-9].* | ?*:cargo\ 1.[1-5][0-9].* | ?*:cargo\ 1.6[0-7].*)
+	echo 'vm: an index of your own needs cargo 1.68' >&2
+	echo 'vm: no package manager: cargo' >&2
+	exit 127
+	;;
+esac
 home=$HOME/.vm-crates
 mkdir -p "$home"
 cd "$home"
