@@ -107,8 +107,10 @@ type Execution struct {
 	Language string `bun:",notnull"`
 	Session  string `bun:",notnull"`
 	Detached bool   `bun:",notnull"`
-	// Checkpoint is the snapshot taken right before; 0 = none was.
-	Checkpoint int64 `bun:",notnull"`
+	// Checkpoint is the snapshot that holds the VM's files as they were right
+	// before; 0 = there is none, and CheckpointNote says why when one was due.
+	Checkpoint     int64  `bun:",notnull"`
+	CheckpointNote string `bun:",notnull"`
 	// Undone: its effects are gone from the VM's files.
 	Undone bool `bun:",notnull"`
 

@@ -65,7 +65,7 @@ func encodeExecution(e db.Execution) Execution {
 		ExecutionTime: e.ExecutionTime, CPUTime: e.CPUTime, PeakMemoryMiB: int(math.Ceil(e.PeakMemoryMiB)),
 		Truncated: Truncated{Stdout: e.OutputOmitted, Stderr: e.ErrorOmitted},
 		Code:      text(e.Code), Language: e.Language, Session: e.Session, Result: e.Result,
-		SessionNote: e.SessionNote, Artifacts: encodeAll(e.Artifacts, func(a db.Artifact) Artifact { return Artifact(a) }), ExecutedAt: e.ExecutedAt.UTC(),
+		SessionNote: e.SessionNote, CheckpointNote: e.CheckpointNote, Artifacts: encodeAll(e.Artifacts, func(a db.Artifact) Artifact { return Artifact(a) }), ExecutedAt: e.ExecutedAt.UTC(),
 	}
 }
 

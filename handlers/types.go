@@ -94,25 +94,27 @@ type VM struct {
 
 // Execution is one run of code in a VM.
 type Execution struct {
-	ID            int64      `json:"id"`
-	VMID          int64      `json:"vmId"`
-	VMName        string     `json:"vmName"`
-	Verdict       string     `json:"verdict,omitempty" enum:"running,exited,timeout,cancelled,outOfMemory,diskFull,pidsLimit,signaled,vmStopped,lost" doc:"absent only where a batch could not run the code in a VM"`
-	Phase         string     `json:"phase,omitempty" enum:"build,run" doc:"build when the program did not come to run; absent with the verdict"`
-	Output        string     `json:"output" doc:"standard output; when truncated its beginning and its end"`
-	Error         string     `json:"error" doc:"standard error likewise"`
-	ExitCode      int        `json:"exitCode"`
-	Signal        string     `json:"signal,omitempty" doc:"that ended the program, such as SIGSEGV"`
-	ExecutionTime float64    `json:"executionTime" doc:"seconds of wall clock"`
-	CPUTime       float64    `json:"cpuTime" doc:"seconds of all cores"`
-	PeakMemoryMiB int        `json:"peakMemoryMiB" doc:"rounded up"`
-	Truncated     Truncated  `json:"truncated" doc:"bytes left out of the record"`
-	Code          string     `json:"code"`
-	Language      string     `json:"language"`
-	Session       string     `json:"session,omitempty"`
-	Result        string     `json:"result,omitempty" doc:"value of the last expression, in a session"`
-	SessionNote   string     `json:"sessionNote,omitempty" doc:"that the session's interpreter has ended, or was started anew, and why"`
-	Artifacts     []Artifact `json:"artifacts,omitempty" doc:"what a session's code shows beside text"`
+	ID            int64     `json:"id"`
+	VMID          int64     `json:"vmId"`
+	VMName        string    `json:"vmName"`
+	Verdict       string    `json:"verdict,omitempty" enum:"running,exited,timeout,cancelled,outOfMemory,diskFull,pidsLimit,signaled,vmStopped,lost" doc:"absent only where a batch could not run the code in a VM"`
+	Phase         string    `json:"phase,omitempty" enum:"build,run" doc:"build when the program did not come to run; absent with the verdict"`
+	Output        string    `json:"output" doc:"standard output; when truncated its beginning and its end"`
+	Error         string    `json:"error" doc:"standard error likewise"`
+	ExitCode      int       `json:"exitCode"`
+	Signal        string    `json:"signal,omitempty" doc:"that ended the program, such as SIGSEGV"`
+	ExecutionTime float64   `json:"executionTime" doc:"seconds of wall clock"`
+	CPUTime       float64   `json:"cpuTime" doc:"seconds of all cores"`
+	PeakMemoryMiB int       `json:"peakMemoryMiB" doc:"rounded up"`
+	Truncated     Truncated `json:"truncated" doc:"bytes left out of the record"`
+	Code          string    `json:"code"`
+	Language      string    `json:"language"`
+	Session       string    `json:"session,omitempty"`
+	Result        string    `json:"result,omitempty" doc:"value of the last expression, in a session"`
+	SessionNote   string    `json:"sessionNote,omitempty" doc:"that the session's interpreter has ended, or was started anew, and why"`
+	// CheckpointNote is for clients that offer vm/undo.
+	CheckpointNote string     `json:"checkpointNote,omitempty" doc:"why vm/undo cannot go back to before it, where a checkpoint was due"`
+	Artifacts      []Artifact `json:"artifacts,omitempty" doc:"what a session's code shows beside text"`
 	// Diagnostics are computed from what was recorded, for old executions too.
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty" doc:"what the compiler or the failing program said about places in the code, as LSP diagnostics in the document that it came from"`
 	ExecutedAt  time.Time    `json:"executedAt"`

@@ -181,6 +181,8 @@ export interface Execution {
   result?: string;
   /** that the session's interpreter has ended, or was started anew, and why */
   sessionNote?: string;
+  /** why vm/undo cannot go back to before it, where a checkpoint was due */
+  checkpointNote?: string;
   /** what a session's code shows beside text */
   artifacts?: Artifact[];
   /** what the compiler or the failing program said about places in the code, as LSP diagnostics in the document that it came from */
@@ -374,6 +376,8 @@ export interface BatchItem {
   result?: string;
   /** that the session's interpreter has ended, or was started anew, and why */
   sessionNote?: string;
+  /** why vm/undo cannot go back to before it, where a checkpoint was due */
+  checkpointNote?: string;
   /** what a session's code shows beside text */
   artifacts?: Artifact[];
   /** what the compiler or the failing program said about places in the code, as LSP diagnostics in the document that it came from */

@@ -27,31 +27,41 @@ const checkpointsKept = 20
 
 // checkpoint takes a snapshot before an execution, when that is wanted, and
 // returns its id; 0 when there is none. Only one that was asked for can fail.
-func (t *Tenant) checkpoint(ctx context.Context, vm db.VirtualMachine, asked *bool) (int64, error) {
+// A note says why there is none where the policy is to have one.
+func (t *Tenant) checkpoint(ctx context.Context, vm db.VirtualMachine, asked *bool) (id int64, note string, err error) {
 	wanted := t.defaults.Checkpoint == CheckpointAlways
 	if asked != nil {
 		wanted = *asked
 	}
 	switch {
 	case wanted:
-		return t.takeCheckpoint(ctx, vm, false)
+		id, err = t.takeCheckpoint(ctx, vm, false)
+		return id, "", err
 	case asked != nil, t.defaults.Checkpoint != CheckpointAuto, vm.Scratch:
-		return 0, nil
+		return 0, "", nil
 	}
 	if t.snapshotCost(ctx, vm) != runtime.SnapshotInstant {
-		return 0, nil
+		return 0, "", nil
 	}
 	if s := t.standing(ctx, vm); s != 0 {
-		return s, nil
+		return s, "", nil
 	}
 	if !t.idle(ctx, vm) {
-		return 0, nil
+		return 0, "another execution was running in the VM", nil
 	}
-	id, err := t.takeCheckpoint(ctx, vm, true)
-	if err != nil && !errors.Is(err, runtime.ErrSlow) && !errors.Is(err, ErrBusy) {
+	id, err = t.takeCheckpoint(ctx, vm, true)
+	switch {
+	case err == nil:
+		return id, "", nil
+	case errors.Is(err, runtime.ErrSlow):
+		note = "programs held files of the VM open, of a session or a terminal perhaps, and more had been written than is copied in no time"
+	case errors.Is(err, ErrBusy):
+		note = "another operation held the VM"
+	default:
 		t.log.Warn("an execution goes without a checkpoint", "vm", vm.Name, "error", err)
+		note = "it failed: " + runtime.Plain(err)
 	}
-	return id, nil
+	return 0, note, nil
 }
 
 // standing returns the snapshot that a VM's files have not changed since; 0 = there
@@ -137,7 +147,11 @@ func (t *Tenant) Undo(ctx context.Context, vm db.VirtualMachine) (db.VirtualMach
 	s, err := t.store.Snapshot(ctx, e.Checkpoint)
 	switch {
 	case e.Checkpoint == 0:
-		return vm, &Error{Kind: ErrState, Message: fmt.Sprintf("no checkpoint was taken before execution %d, the last one in VM %s", e.ID, vm.Name),
+		message := fmt.Sprintf("no checkpoint was taken before execution %d, the last one in VM %s", e.ID, vm.Name)
+		if e.CheckpointNote != "" {
+			message += ": " + e.CheckpointNote
+		}
+		return vm, &Error{Kind: ErrState, Message: message,
 			Hint: "vm snapshots " + vm.Name + " lists what it can be put back to; vm execute --checkpoint takes one first"}
 	case isNotFound(err):
 		return vm, &Error{Kind: ErrState, Message: fmt.Sprintf("the checkpoint before execution %d in VM %s is gone", e.ID, vm.Name),

@@ -110,7 +110,7 @@ func (t *Tenant) launch(ctx context.Context, vm db.VirtualMachine, e db.Executio
 	}
 	e.VMID, e.VMName, e.UserID, e.Owner = vm.ID, vm.Name, t.user.ID, runtime.Self().String()
 	e.Verdict, e.Phase, e.ExecutedAt = string(agent.Running), "run", now()
-	if e.Checkpoint, err = t.checkpoint(ctx, vm, wanted); err != nil {
+	if e.Checkpoint, e.CheckpointNote, err = t.checkpoint(ctx, vm, wanted); err != nil {
 		return db.Execution{}, err
 	}
 	takeBack := func() {}

@@ -1,8 +1,10 @@
 package pool_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -289,5 +291,35 @@ func TestACheckpointInUseIsKept(t *testing.T) {
 	}
 	if r.has(t, vm, "first") {
 		t.Error("the first execution after the restoration was not undone")
+	}
+}
+
+// TestUndoSaysWhyThereIsNoCheckpoint runs code while another execution does.
+func TestUndoSaysWhyThereIsNoCheckpoint(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	observer, ids := started()
+	ended := make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer close(ended)
+		if _, err := r.Execute(ctx, vm, pool.RunRequest{Code: []byte("sleep 1h")}, observer); err != nil {
+			t.Error(err)
+		}
+	}()
+	<-ids
+	r.run(t, vm, "write file 1")
+	e := r.run(t, vm, "print x")
+	if e.Checkpoint != 0 || e.CheckpointNote != "another execution was running in the VM" {
+		t.Errorf("checkpoint %d, note %q", e.Checkpoint, e.CheckpointNote)
+	}
+	cancel()
+	<-ended
+	recorded, err := r.Execution(t.Context(), e.ID)
+	if err != nil || recorded.CheckpointNote != e.CheckpointNote {
+		t.Errorf("recorded is the note %q, %v", recorded.CheckpointNote, err)
+	}
+	if _, err := r.Undo(t.Context(), vm); !errors.Is(err, pool.ErrState) || !strings.Contains(err.Error(), e.CheckpointNote) {
+		t.Errorf("undo says %v, want the reason", err)
 	}
 }
