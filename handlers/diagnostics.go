@@ -39,7 +39,7 @@ func encodeProblem(e db.Execution, p lang.Problem) (Diagnostic, bool) {
 		Range:    inDocument(e, at),
 		Severity: map[lang.Severity]int{lang.Error: 1, lang.Warning: 2, lang.Note: 3}[p.Severity],
 		Code:     fmt.Sprintf("#%d", e.ID), Source: e.VMName, Message: p.Message,
-		CodeDescription: &CodeDescription{Href: fmt.Sprintf("%s:/executions/%d", Scheme, e.ID)},
+		CodeDescription: &CodeDescription{Href: executionURI(e.ID)},
 	}
 	if e.URI == "" {
 		return d, true

@@ -1,15 +1,16 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync"
 
 	"go.lsp.dev/protocol"
 
+	"github.com/itechsmart/vm/runtime/lang"
 	"github.com/itechsmart/vm/runtime/pool"
 )
 
@@ -40,6 +41,7 @@ type SessionOptions struct {
 type Session struct {
 	o      SessionOptions
 	client Client
+	editor *editor // set before other requests
 
 	initial Settings // with the options of initialize; set before other requests
 
@@ -70,7 +72,12 @@ func (s *Session) Initialize(ctx context.Context, client Client, raw json.RawMes
 	if err != nil {
 		return nil, err
 	}
+	languages, err := lang.New(settings.Languages)
+	if err != nil {
+		return nil, err
+	}
 	s.client, s.initial, s.settings = client, settings, settings
+	s.editor = newEditor(client, params.Capabilities, languages)
 	return s.capabilities()
 }
 
@@ -81,18 +88,18 @@ func (s *Session) capabilities() (json.RawMessage, error) {
 		methods = append(methods, m.Name)
 		commands = append(commands, command(m.Name))
 	}
+	commands = append(commands, runCommand)
 	ours, err := json.Marshal(map[string]any{"itechsmart": map[string]any{
 		"version": s.o.Version, "methods": methods, "runtimes": s.o.Runtimes,
 	}})
 	if err != nil {
 		return nil, err
 	}
+	capabilities := editorCapabilities(commands)
+	capabilities.Experimental = protocol.LSPAny(ours)
 	return protocol.Marshal(protocol.InitializeResult{
-		Capabilities: protocol.ServerCapabilities{
-			ExecuteCommandProvider: protocol.ExecuteCommandOptions{Commands: commands},
-			Experimental:           protocol.LSPAny(ours),
-		},
-		ServerInfo: protocol.ServerInfo{Name: "iTechSmart VM", Version: protocol.NewOptional(s.o.Version)},
+		Capabilities: capabilities,
+		ServerInfo:   protocol.ServerInfo{Name: "iTechSmart VM", Version: protocol.NewOptional(s.o.Version)},
 	})
 }
 
@@ -102,7 +109,7 @@ func command(method string) string { return strings.ReplaceAll(method, "/", ".")
 // Ordered implements Dispatcher.
 func (s *Session) Ordered(method string) bool {
 	m, ok := Find(method)
-	return ok && m.Order == InTurn || method == "workspace/didChangeConfiguration"
+	return ok && m.Order == InTurn || method == "workspace/didChangeConfiguration" || documentMethods[method] != nil
 }
 
 // Handle implements Dispatcher.
@@ -114,6 +121,14 @@ func (s *Session) Handle(ctx context.Context, method string, params json.RawMess
 		return nil, s.configure(params)
 	case "workspace/executeCommand":
 		return s.executeCommand(ctx, params)
+	case protocol.MethodWorkspaceTextDocumentContent:
+		return s.use(ctx, method, func(scope Scope) (any, error) { return content(ctx, scope, params) })
+	}
+	if sync := documentMethods[method]; sync != nil {
+		return nil, sync(s.editor, ctx, params)
+	}
+	if feature := featureMethods[method]; feature != nil {
+		return feature(s.editor, params)
 	}
 	m, ok := Find(method)
 	if !ok {
@@ -131,16 +146,20 @@ func (s *Session) executeCommand(ctx context.Context, raw json.RawMessage) (any,
 	}
 	m, ok := Find(strings.ReplaceAll(params.Command, ".", "/"))
 	switch {
-	case !ok:
+	case !ok && params.Command != runCommand:
 		return nil, badParams("command", "there is no command "+short(params.Command))
 	case len(params.Arguments) > 1:
-		return nil, badParams("arguments", "a command takes one argument: the params of "+m.Name)
+		return nil, badParams("arguments", "a command takes one argument: the params of "+cmp.Or(m.Name, runCommand))
 	}
 	arguments := json.RawMessage("{}")
 	if len(params.Arguments) == 1 {
 		arguments = json.RawMessage(params.Arguments[0])
 	}
-	return s.call(ctx, m, handDown(raw, arguments))
+	arguments = handDown(raw, arguments)
+	if !ok {
+		return s.use(ctx, runCommand, func(scope Scope) (any, error) { return s.editor.run(ctx, scope, arguments) })
+	}
+	return s.call(ctx, m, arguments)
 }
 
 // handDown gives the workDoneToken of a workspace/executeCommand to the method's
@@ -160,17 +179,25 @@ func handDown(outer, params json.RawMessage) json.RawMessage {
 }
 
 func (s *Session) call(ctx context.Context, m Method, params json.RawMessage) (any, error) {
+	return s.use(ctx, m.Name, func(scope Scope) (any, error) { return m.Call(ctx, scope, params) })
+}
+
+// use calls f with the pool open. Errors are *Error.
+func (s *Session) use(ctx context.Context, method string, f func(Scope) (any, error)) (any, error) {
 	t, err := s.enter(ctx)
 	if err != nil {
 		return nil, AsError(err)
 	}
 	defer t.users.Done()
-	result, err := m.Call(ctx, t.scope, params)
-	var failure *Error
-	if errors.As(err, &failure) && failure.Code == CodeInternal {
-		s.o.Log.Error("a request failed", "method", m.Name, "error", failure.Message)
+	result, err := f(t.scope)
+	if err == nil {
+		return result, nil
 	}
-	return result, err
+	failure := AsError(err)
+	if failure.Code == CodeInternal {
+		s.o.Log.Error("a request failed", "method", method, "error", failure.Message)
+	}
+	return nil, failure
 }
 
 // enter returns the tenancy, opened when it is not; the caller calls users.Done.
@@ -223,6 +250,11 @@ func (s *Session) configure(raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	languages, err := lang.New(settings.Languages)
+	if err != nil {
+		return err
+	}
+	s.editor.setLanguages(languages)
 	s.mu.Lock()
 	old := s.current
 	s.settings, s.current = settings, nil

@@ -34,7 +34,9 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 
 // TestTranscripts plays every testdata/*.txt against a server over a pipe: lines
 // with > are sent, and what comes back up to the answer must be the lines with <
-// that follow. What differs from run to run is replaced, see normalise.
+// that follow; what is sent with >> is a notification, without an answer. Requests
+// of the server are answered, see reply. What differs from run to run is replaced,
+// see normalise.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -64,7 +66,8 @@ func TestTranscripts(t *testing.T) {
 // play sends what a transcript sends and returns it with what came back.
 func play(t *testing.T, transcript string) string {
 	c := dial(t, newOpener(t))
-	c.request(`{"method":"initialize","params":{"initializationOptions":{"user":"ada"}}}`)
+	c.request(`{"method":"initialize","params":{"capabilities":{"window":{"workDoneProgress":true},"workspace":{"inlayHint":{"refreshSupport":true}}},` +
+		`"initializationOptions":{"user":"ada","languages":{"probe":` + probeRow(t) + `}}}}`)
 	c.send(`{"jsonrpc":"2.0","method":"initialized","params":{}}`)
 	var played strings.Builder
 	for line := range strings.Lines(transcript) {
@@ -72,6 +75,9 @@ func play(t *testing.T, transcript string) string {
 		switch {
 		case strings.HasPrefix(line, "<"):
 			continue
+		case strings.HasPrefix(line, ">> "):
+			fmt.Fprintln(&played, line)
+			c.send(strings.Replace(line[3:], "{", `{"jsonrpc":"2.0",`, 1))
 		case strings.HasPrefix(line, "> "):
 			fmt.Fprintln(&played, line)
 			for _, answer := range c.request(line[2:]) {
@@ -82,6 +88,16 @@ func play(t *testing.T, transcript string) string {
 		}
 	}
 	return played.String()
+}
+
+// probeRow is the row of the fake machines' language, for those who read it from
+// the settings.
+func probeRow(t *testing.T) string {
+	row, err := json.Marshal(fake.Language)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(row)
 }
 
 // nowhere resolves no name.
@@ -170,10 +186,22 @@ func (w *wire) request(body string) []string {
 			w.t.Fatalf("an answer to another request: %s", body)
 		}
 		answers = append(answers, body)
-		if m.Method == "" {
+		switch {
+		case m.Method == "":
 			return answers
+		case len(m.ID) > 0:
+			w.reply(m.ID, m.Method)
 		}
 	}
+}
+
+// reply answers a request of the server: of choices it takes the first.
+func (w *wire) reply(id json.RawMessage, method string) {
+	result := "null"
+	if method == "window/showMessageRequest" {
+		result = `{"title":"Create a Probe script VM"}`
+	}
+	w.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":%s}`, id, result))
 }
 
 func (w *wire) read() string {
@@ -213,6 +241,9 @@ var varying = map[string]any{
 // matrixName is the name of a VM that a matrix made; its end is random.
 var matrixName = regexp.MustCompile(`"(probe[^"]*)-[a-z2-7]{5}"`)
 
+// measured are durations, sizes and times of day in texts for people.
+var measured = regexp.MustCompile(`· \d+(?:\.\d+)? m?s\b|· \d+ MiB · \d\d:\d\d:\d\d|\d+(?:\.\d+)? m?s, .* of processor time, \d+ MiB, at [-\d]+ [:\d]+`)
+
 // normalise replaces what differs from run to run and puts keys in order.
 func normalise(t *testing.T, body string) string {
 	var v any
@@ -228,7 +259,8 @@ func normalise(t *testing.T, body string) string {
 	if err := enc.Encode(v); err != nil {
 		t.Fatal(err)
 	}
-	return matrixName.ReplaceAllString(strings.TrimRight(b.String(), "\n"), `"$1-RANDOM"`)
+	text := matrixName.ReplaceAllString(strings.TrimRight(b.String(), "\n"), `"$1-RANDOM"`)
+	return measured.ReplaceAllString(text, "MEASURED")
 }
 
 func replace(v any) {

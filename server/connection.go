@@ -120,8 +120,7 @@ func (c *connection) receive(req *jsonrpc2.Request) {
 		}
 	case req.Method == protocol.MethodCancelRequest:
 		c.cancelRequest(m.params)
-	case req.Method == protocol.MethodWindowWorkDoneProgressCancel:
-		c.cancelWork(m.params)
+	case req.Method == protocol.MethodWindowWorkDoneProgressCancel && c.cancelWork(m.params):
 	case strings.HasPrefix(req.Method, "$/"): // $/setTrace, $/progress, … may be ignored
 	default:
 		in := newIncoming(c.base, m)
@@ -150,14 +149,18 @@ func (c *connection) cancelRequest(params json.RawMessage) {
 	c.cancelIncoming(c.stream.open.withID(json.RawMessage(p.ID)))
 }
 
-func (c *connection) cancelWork(params json.RawMessage) {
+// cancelWork cancels the request whose token it is, and reports whether there is
+// one: others are the dispatcher's own.
+func (c *connection) cancelWork(params json.RawMessage) bool {
 	var p struct {
 		Token protocol.LSPAny `json:"token"`
 	}
 	if err := protocol.Unmarshal(params, &p); err != nil || idOf(p.Token) == nil {
-		return
+		return true // nobody's
 	}
-	c.cancelIncoming(c.stream.open.withToken(json.RawMessage(p.Token)))
+	in := c.stream.open.withToken(json.RawMessage(p.Token))
+	c.cancelIncoming(in)
+	return in != nil
 }
 
 // cancelIncoming cancels a request; nil, and one that is answered, are ignored.
