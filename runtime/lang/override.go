@@ -53,6 +53,9 @@ func (o Override) apply(l *Language) error {
 	if len(l.Extensions) == 0 && l.FileName != "" {
 		l.Extensions = []string{strings.ToLower(path.Ext(l.FileName))}
 	}
+	if l.FileName == "" && len(l.Extensions) > 0 {
+		l.FileName = "main" + l.Extensions[0]
+	}
 	return l.check()
 }
 

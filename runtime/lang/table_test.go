@@ -160,6 +160,7 @@ func TestOverrides(t *testing.T) {
 	}{
 		{"image alone", "python", Override{Image: "my/python:%s"}, ""},
 		{"new language", "zig", Override{FileName: "main.zig", Build: []string{"zig", "build-exe", "-femit-bin={out}", "{file}"}, Run: []string{"{out}"}}, ""},
+		{"new with extensions alone", "zig", Override{Extensions: []string{".ZIG"}, Run: []string{"zig", "{file}"}}, ""},
 		{"new without run", "zig", Override{FileName: "main.zig"}, "languages.zig.run: "},
 		{"new without file name", "zig", Override{Run: []string{"zig"}}, "languages.zig.fileName: "},
 		{"path as file name", "python", Override{FileName: "../main.py"}, "languages.python.fileName: "},
