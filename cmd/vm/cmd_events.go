@@ -66,10 +66,13 @@ func (t *terminal) writeEvents(w io.Writer, p show.Palette, r handlers.EventsRes
 	return nil
 }
 
+// typeWidth holds the longest of the types.
+const typeWidth = len("execution.outOfMemory")
+
 func writeEvent(w io.Writer, p show.Palette, e handlers.Event) error {
 	at := e.Time.Local().Format("2006-01-02 15:04:05")
 	severity := p.Paint(severityColour(e.Severity), fmt.Sprintf("%-8s", e.Severity))
-	_, err := fmt.Fprintf(w, "%s  %s  %-20s  %s\n", p.Paint(show.Dim, at), severity, show.Line(e.Type), show.Line(e.Message))
+	_, err := fmt.Fprintf(w, "%s  %s  %-*s  %s\n", p.Paint(show.Dim, at), severity, typeWidth, show.Line(e.Type), show.Line(e.Message))
 	return err
 }
 

@@ -213,6 +213,36 @@ func TestForkBomb(t *testing.T) {
 	}
 }
 
+// TestNoRoomForSupervisor: where there is room for a supervisor but not for its
+// threads, that is the process limit too.
+func TestNoRoomForSupervisor(t *testing.T) {
+	v := newVM(t, plan{}, limits{pids: 60})
+	c := v.connect()
+	for n := 38; n < 58; n++ { // of which one leaves too few
+		hoard := sh(fmt.Sprint("hoard", n), fmt.Sprintf("i=0; while [ $i -lt %d ]; do sleep 1000 & i=$((i+1)); done", n))
+		hoard.Detach = true
+		if _, err := c.Run(t.Context(), hoard, nil); err != nil {
+			t.Fatal(err)
+		}
+		for try := range 4 { // more than there are idle supervisors
+			res, err := c.Run(t.Context(), sh(fmt.Sprintf("try%d-%d", n, try), "sleep 0.01"), nil)
+			if err != nil || res.Verdict != agent.PidsLimit && (res.Verdict != agent.Exited || res.ExitCode != 0 && res.ExitCode != 2) {
+				t.Errorf("beside %d processes: %s, %v", n, brief(res), err)
+			}
+		}
+		if err := c.Kill(t.Context(), hoard.ID, agent.Cancelled); err != nil {
+			t.Fatal(err)
+		}
+		for left := 1; left > 0; { // Kill does not wait; the test's time limit does
+			stats, err := c.Stats(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			left = stats.Pids
+		}
+	}
+}
+
 func TestWatchedPids(t *testing.T) {
 	v := newVM(t, plan{Config: guest.Config{WatchPids: 20}}, limits{pids: 300}) // a net below the rope
 	c := v.connect()

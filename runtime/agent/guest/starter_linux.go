@@ -150,6 +150,9 @@ func (m *machine) start(p *process, c *command) error {
 			break
 		}
 		p.worker.destroy()
+		if p.worker.starved {
+			err = unix.EAGAIN // what the program itself would have met
+		}
 		if try == spares {
 			break
 		}

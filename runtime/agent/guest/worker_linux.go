@@ -19,7 +19,9 @@ type worker struct {
 	gone    <-chan struct{} // closed when the process was reaped
 	seq     int             // of the program started last
 	spent   bool            // not fit for another program
+	words   testament
 	fall    sync.Once
+	starved bool // set by destroy: it died because it got no thread
 }
 
 // spawn starts a supervisor.
@@ -33,17 +35,23 @@ func spawn(r *reaper, config Config) (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("supervisor: %w", err)
 	}
-	pid, gone, err := r.fork("/proc/self/exe", superviseArgs(config), &syscall.ProcAttr{
-		// A single processor and an early collector keep it small.
-		Env:   []string{"GOMAXPROCS=1", "GOGC=50"},
-		Files: append([]uintptr{0, 1, 2, uintptr(pair[1])}, config.workload().descriptors()...),
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
+	words, err := newTestament()
 	if err != nil {
 		c.Close()
 		return nil, fmt.Errorf("supervisor: %w", err)
 	}
-	return &worker{pid: pid, control: c, reaper: r, gone: gone}, nil
+	pid, gone, err := r.fork("/proc/self/exe", superviseArgs(config), &syscall.ProcAttr{
+		// A single processor and an early collector keep it small.
+		Env:   []string{"GOMAXPROCS=1", "GOGC=50"},
+		Files: append([]uintptr{0, 1, words.Fd(), uintptr(pair[1])}, config.workload().descriptors()...),
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		c.Close()
+		words.Close()
+		return nil, fmt.Errorf("supervisor: %w", err)
+	}
+	return &worker{pid: pid, control: c, reaper: r, gone: gone, words: words}, nil
 }
 
 // errSupervisor: the supervisor itself is dead or talks nonsense.
@@ -89,7 +97,10 @@ func (w *worker) hear() (report, error) {
 }
 
 // dismiss lets a supervisor end that has nothing left to supervise.
-func (w *worker) dismiss() { w.control.Close() }
+func (w *worker) dismiss() {
+	w.control.Close()
+	w.words.Close()
+}
 
 // wake continues a supervisor that its program has stopped, being of one user.
 func (w *worker) wake() { w.reaper.signal(w.pid, unix.SIGCONT) }
@@ -106,6 +117,7 @@ func (w *worker) destroy() {
 		w.control.Close()
 		w.reaper.signal(w.pid, unix.SIGKILL)
 		<-w.gone
+		w.starved = w.words.bury(os.Stderr)
 		w.reaper.purge()
 	})
 }
