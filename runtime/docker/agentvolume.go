@@ -90,17 +90,23 @@ func (d *Driver) createHelper(ctx context.Context, imageID string, host *contain
 	labels := map[string]string{labelHelper: "true", labelOwner: runtime.Self().String()}
 	helper, err := d.cli.ContainerCreate(ctx,
 		&container.Config{Image: imageID, Entrypoint: []string{agentPath}, Labels: labels},
-		host, nil, nil, "itechsmart-helper-"+uuid.NewString())
+		host, nil, nil, helperName())
 	if err != nil {
 		return "", fmt.Errorf("make helper container: %w", err)
 	}
 	return helper.ID, nil
 }
 
+// helperPrefix begins the names of containers that are made for a purpose of the
+// driver's own; their label tells by whom.
+const helperPrefix = "itechsmart-helper-"
+
+func helperName() string { return helperPrefix + uuid.NewString() }
+
 // removeDeadHelpers removes helpers whose makers died before they could.
 func (d *Driver) removeDeadHelpers(ctx context.Context) {
 	found, err := d.cli.ContainerList(ctx, container.ListOptions{
-		All: true, Filters: filters.NewArgs(filters.Arg("label", labelHelper)),
+		All: true, Filters: filters.NewArgs(filters.Arg("name", "^"+helperPrefix)),
 	})
 	if err != nil {
 		return // the next filling finds them

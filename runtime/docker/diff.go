@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/google/uuid"
 
 	"github.com/itechsmart/vm/runtime"
 	"github.com/itechsmart/vm/runtime/agent"
@@ -103,7 +102,7 @@ func (d *Driver) startHelper(ctx context.Context, machine container.InspectRespo
 	// As in createContainer: one whose id is unknown could not be removed.
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	made, err := d.cli.ContainerCreate(lasting, &config, &host, nil, nil, "itechsmart-helper-"+uuid.NewString())
+	made, err := d.cli.ContainerCreate(lasting, &config, &host, nil, nil, helperName())
 	if err != nil {
 		return "", err
 	}

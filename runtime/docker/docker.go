@@ -30,6 +30,8 @@ type Driver struct {
 	host string // Options.Host
 	cli  *client.Client
 
+	highStack int // layers that an image of ours has at most; see flatten
+
 	agentMu sync.Mutex // held while the agent's volume is filled
 
 	quotaMu sync.Mutex
@@ -51,7 +53,7 @@ func New(options Options) (*Driver, error) {
 	if err != nil {
 		return nil, runtime.WithHint(fmt.Errorf("docker engine's address: %w", err), "check DOCKER_HOST")
 	}
-	return &Driver{host: options.Host, cli: cli, quotas: map[string]bool{}}, nil
+	return &Driver{host: options.Host, cli: cli, highStack: standardHighStack, quotas: map[string]bool{}}, nil
 }
 
 // Name implements runtime.Driver.

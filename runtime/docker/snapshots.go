@@ -70,7 +70,14 @@ func (d *Driver) Snapshot(ctx context.Context, ref runtime.Ref, name string, atO
 	if err != nil {
 		return 0, d.explain(lasting, "snapshot of "+ref.String(), err)
 	}
-	return d.addedSize(lasting, committed.ID, found.Image)
+	size, err := d.addedSize(lasting, committed.ID, found.Image)
+	if err == nil {
+		err = d.explain(lasting, "flatten a snapshot of "+ref.String(), d.flatten(lasting, ref, name, committed.ID, progress))
+	}
+	if err != nil {
+		return 0, errors.Join(err, d.dropSnapshot(lasting, snapshotTag(ref, name), committed.ID))
+	}
+	return size, nil
 }
 
 // commitTimeout bounds a commit. An engine takes seconds for a gigabyte.
