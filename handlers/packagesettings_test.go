@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,6 +34,21 @@ func TestPackageSettings(t *testing.T) {
 		t.Setenv("ITECHSMART_PACKAGE_INDEXES", wrong)
 		if s, err := handlers.LoadSettings(file); err == nil {
 			t.Errorf("%q is taken: %+v", wrong, s.Packages)
+		}
+	}
+}
+
+// The options of initialize say it too, and what is wrong is named.
+func TestPackageOptions(t *testing.T) {
+	for options, want := range map[string]string{
+		`{"packages":{"indexes":{"pip":"https://index.example/simple"},"proxy":"http://proxy.example:3128"}}`: `"serverInfo"`,
+		`{"packages":{"indexes":{"pypi":"https://index.example"}}}`:                                           `"field":"packages.indexes"`,
+		`{"packages":{"proxy":"proxy.example"}}`:                                                              `"field":"packages.proxy"`,
+	} {
+		c := dial(t, newOpener(t))
+		answers := c.request(`{"method":"initialize","params":{"initializationOptions":` + options + `}}`)
+		if got := answers[len(answers)-1]; !strings.Contains(got, want) {
+			t.Errorf("%s: %.300s", options, got)
 		}
 	}
 }

@@ -40,7 +40,10 @@ func encodeRuntime(r pool.RuntimeState) RuntimeState {
 func languages(ctx context.Context, s Scope, _ NoParams) (LanguagesResult, error) {
 	states := s.Runtimes(ctx)
 	return LanguagesResult{encodeAll(s.Languages().Languages(), func(l lang.Language) Language {
-		return Language{ID: l.ID, Name: l.Name, Extensions: l.Extensions, Sessions: len(l.Session) > 0, Runtimes: s.RunsIn(ctx, l.ID, states)}
+		return Language{
+			ID: l.ID, Name: l.Name, Extensions: l.Extensions, Sessions: len(l.Session) > 0, Manager: l.Manager,
+			Runtimes: s.RunsIn(ctx, l.ID, states),
+		}
 	})}, nil
 }
 

@@ -425,6 +425,7 @@ type Language struct {
 	Name       string   `json:"name"`
 	Extensions []string `json:"extensions"`
 	Sessions   bool     `json:"sessions"`
+	Manager    string   `json:"packageManager,omitempty" doc:"that vm/installPackages uses for it; absent = none"`
 	Runtimes   []string `json:"runtimes" doc:"where it can run right now without a download"`
 }
 

@@ -27,13 +27,13 @@ too when their image can be pulled. The configuration adds languages.`,
 }
 
 func (t *terminal) writeLanguages(_ io.Writer, _ show.Palette, r handlers.LanguagesResult) error {
-	columns := []show.Column{{Title: "LANGUAGE"}, {Title: "NAME"}, {Title: "FILES", Least: 5, Drop: 1}, {Title: "RUNS NOW ON"}}
+	columns := []show.Column{{Title: "LANGUAGE"}, {Title: "NAME"}, {Title: "FILES", Least: 5, Drop: 1}, {Title: "PACKAGES", Drop: 2}, {Title: "RUNS NOW ON"}}
 	var rows [][]show.Cell
 	for _, l := range r.Languages {
-		row := show.Cells(l.ID, l.Name, strings.Join(l.Extensions, " "), strings.Join(l.Runtimes, ", "))
-		row[0].Colour, row[3].Colour = show.Bold, show.Green
+		row := show.Cells(l.ID, l.Name, strings.Join(l.Extensions, " "), l.Manager, strings.Join(l.Runtimes, ", "))
+		row[0].Colour, row[4].Colour = show.Bold, show.Green
 		if len(l.Runtimes) == 0 {
-			row[3] = show.Cell{Text: "an image, once pulled", Colour: show.Dim}
+			row[4] = show.Cell{Text: "an image, once pulled", Colour: show.Dim}
 		}
 		rows = append(rows, row)
 	}

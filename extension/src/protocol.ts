@@ -889,6 +889,8 @@ export interface Language {
   name: string;
   extensions: string[];
   sessions: boolean;
+  /** that vm/installPackages uses for it; absent = none */
+  packageManager?: string;
   /** where it can run right now without a download */
   runtimes: string[];
 }

@@ -15,7 +15,7 @@ import (
 // How long a process may be at work on a VM before it counts as dead even on a
 // host that cannot be looked at.
 const (
-	createDeadline = 30 * time.Minute // image pulls
+	createDeadline = time.Hour // image pulls, packages, set-up scripts, and waiting for another one's
 	changeDeadline = 5 * time.Minute
 )
 
