@@ -43,7 +43,7 @@ func rows() []Language {
 			Build:    []string{"node", "{dir}/vm-build.cjs", "{file}", "{dir}/out"},
 			Run:      []string{"node", "--enable-source-maps", "{dir}/out/{name}.js"},
 			Env:      []string{"NODE_PATH=.:node_modules"},
-			Support:  []Support{support("vm-build.cjs"), support("vm-typescript.cjs")},
+			Support:  []Support{support("vm-build.cjs"), support("vm-typescript.cjs"), support("vm-neighbours.cjs")},
 			Session:  []string{"node", "--expose-internals", "{dir}/vm-session.cjs", "./vm-typescript.cjs"},
 			Kernel:   []Support{support("vm-session.cjs"), support("vm-typescript.cjs")},
 			Messages: trace.TypeScript,

@@ -42,7 +42,16 @@ function transpile(ts) {
     console.error(`    ${code.split('\n')[at.line]}`);
   }
   if (errors.length > 0) process.exit(1);
-  emit(outputText, asModule);
+  emit(asModule ? outputText : withNeighbours(outputText), asModule);
+}
+
+// withNeighbours adds to the first line, so that all lines stay where they are,
+// what lets a script find the files beside its source; see vm-neighbours.cjs.
+function withNeighbours(js) {
+  if (!/\brequire\(\s*['"]\.\.?(\/|['"])/.test(js)) return js;
+  const strict = js.startsWith('"use strict";') ? '"use strict";' : '';
+  const neighbours = path.join(__dirname, 'vm-neighbours.cjs');
+  return `${strict}require(${JSON.stringify(neighbours)})(${JSON.stringify(path.dirname(file))});${js.slice(strict.length)}`;
 }
 
 function strip() {
