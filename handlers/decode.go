@@ -15,7 +15,8 @@ import (
 // that is listed. The error names the field.
 func decode(raw json.RawMessage, into any) error {
 	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
+	// An empty list is how Lua, and so Neovim, writes an empty table.
+	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) || bytes.Equal(raw, []byte("[]")) {
 		raw = json.RawMessage("{}")
 	}
 	if raw[0] != '{' {

@@ -24,6 +24,8 @@ func TestDecodeNamesTheFieldAtFault(t *testing.T) {
 		"not a time":           {new(EventsParams), `{"since":"yesterday"}`, "since", "since must be a time"},
 		"missing":              {new(CreateParams), `{}`, "name", "name is missing"},
 		"null params":          {new(IDParams), `null`, "id", "id is missing"},
+		"an empty list":        {new(IDParams), `[]`, "id", "id is missing"},
+		"a list":               {new(IDParams), `[1]`, "", "params must be an object with named fields"},
 		"no params":            {new(IDParams), ``, "id", "id is missing"},
 		"wrong type":           {new(CreateParams), `{"name":7}`, "name", "name must be a string, not number"},
 		"fraction for integer": {new(CreateParams), `{"name":"a","memoryLimit":1.5}`, "memoryLimit", "memoryLimit must be an integer, not number 1.5"},
