@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
 
 	"github.com/itechsmart/vm/runtime"
 	"github.com/itechsmart/vm/runtime/agent"
@@ -43,7 +44,7 @@ func (d *Driver) Diff(ctx context.Context, ref runtime.Ref, from, to string, vis
 	defer after.close()
 	c := comparison{ctx: ctx, before: before, after: after, visit: visit}
 	made, err := time.Parse(time.RFC3339, machine.Config.Labels[labelCreated])
-	if err == nil { // else everything is compared
+	if err == nil && before.base == after.base { // else everything is compared
 		c.since = made.Add(-clockSkew)
 	}
 	return c.run()
@@ -54,17 +55,25 @@ type look struct {
 	*agent.Client
 	driver *Driver
 	helper string // the container that was made for it; "" = it is the machine
+	base   string // the lowest layer: that of the machine's first image, unless flatten has made another
 }
 
 // look opens a state. The caller closes it.
 func (d *Driver) look(ctx context.Context, ref runtime.Ref, machine container.InspectResponse, state string) (look, error) {
 	l := look{driver: d}
 	id := machine.ID
-	if state != "" {
+	if state == "" {
+		from, err := d.cli.ImageInspect(ctx, machine.Image)
+		if err != nil {
+			return l, d.explain(ctx, "look at "+ref.String(), err)
+		}
+		l.base = lowest(from)
+	} else {
 		from, err := d.snapshotImage(ctx, ref, state)
 		if err != nil {
 			return l, err
 		}
+		l.base = lowest(from)
 		if l.helper, err = d.startHelper(ctx, machine, from.ID); err != nil {
 			return l, d.explain(ctx, "look at snapshot "+state+" of "+ref.String(), err)
 		}
@@ -78,6 +87,13 @@ func (d *Driver) look(ctx context.Context, ref runtime.Ref, machine container.In
 		d.discard(ctx, l.helper)
 	}
 	return l, err
+}
+
+func lowest(from image.InspectResponse) string {
+	if len(from.RootFS.Layers) == 0 {
+		return ""
+	}
+	return from.RootFS.Layers[0]
 }
 
 func (l look) close() {
