@@ -21,6 +21,8 @@ var (
 	_ bun.AfterScanRowHook      = (*User)(nil)
 	_ bun.BeforeAppendModelHook = (*Template)(nil)
 	_ bun.AfterScanRowHook      = (*Template)(nil)
+	_ bun.BeforeAppendModelHook = (*Snapshot)(nil)
+	_ bun.AfterScanRowHook      = (*Snapshot)(nil)
 	_ bun.BeforeAppendModelHook = (*Setup)(nil)
 	_ bun.AfterScanRowHook      = (*Setup)(nil)
 )
@@ -82,6 +84,17 @@ func (t *Template) AfterScanRow(context.Context) error { return t.normalise() }
 
 func (t *Template) normalise() error {
 	normaliseTimes(&t.CreatedAt)
+	return nil
+}
+
+// BeforeAppendModel is called by bun.
+func (s *Snapshot) BeforeAppendModel(context.Context, bun.Query) error { return s.normalise() }
+
+// AfterScanRow is called by bun.
+func (s *Snapshot) AfterScanRow(context.Context) error { return s.normalise() }
+
+func (s *Snapshot) normalise() error {
+	normaliseTimes(&s.CreatedAt)
 	return nil
 }
 

@@ -41,6 +41,9 @@ func testSnapshot(t *testing.T, url string) {
 	_, err = s.Snapshot(t.Context(), row.ID+9)
 	wantError(t, err, db.ErrNotFound)
 	unnamed := addSnapshot(t, s, db.Snapshot{VMID: vm.ID, Kind: "auto"})
+	if read, err := s.Snapshot(t.Context(), unnamed.ID); err != nil || !read.CreatedAt.Equal(unnamed.CreatedAt) {
+		t.Errorf("made at %v, read as %v, %v", unnamed.CreatedAt, read.CreatedAt, err)
+	}
 	if want := fmt.Sprintf("auto-%d", unnamed.ID); unnamed.Name != want || unnamed.Parent != row.ID {
 		t.Errorf("got name %q and parent %d, want %q and %d", unnamed.Name, unnamed.Parent, want, row.ID)
 	}
