@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	goruntime "runtime"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/itechsmart/vm/runtime"
@@ -97,6 +99,10 @@ func fromLayout(path string) (v1.Image, error) {
 func unavailable(reference string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
+	}
+	var refusal *transport.Error
+	if errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound {
+		err = errors.New("its registry has no such image")
 	}
 	err = fmt.Errorf("image %s cannot be had: %w: %w", reference, err, runtime.ErrUnavailable)
 	return runtime.WithHint(err, "check the reference and the way to its registry; without an image, machines use this host's toolchains")

@@ -275,11 +275,14 @@ func TestStore(t *testing.T) {
 	if _, err := store.Ensure(t.Context(), pulled, Owners{}, nil); err != nil {
 		t.Fatal(err)
 	}
+	absent := fmt.Sprintf("%s/absent:1", server.Listener.Addr())
+	if _, err := store.Ensure(t.Context(), absent, Owners{}, nil); err == nil || !strings.Contains(err.Error(), "its registry has no such image") {
+		t.Errorf("an image that its registry does not have: %v", err)
+	}
 	server.Close()
 	if _, err := store.Ensure(t.Context(), pulled, Owners{}, nil); err != nil {
 		t.Errorf("second time: %v", err)
 	}
-	absent := fmt.Sprintf("%s/absent:1", server.Listener.Addr())
 	if _, err := store.Ensure(t.Context(), absent, Owners{}, nil); err == nil {
 		t.Error("an image of no registry was found")
 	}
