@@ -54,8 +54,14 @@ func (p *Pool) takeSnapshot(ctx context.Context, vm db.VirtualMachine, s *db.Sna
 			err = errors.Join(stored(err), driver.DeleteSnapshot(lasting, ref, s.Reference))
 		}
 	}
-	if err == nil && s.Kind == snapshotAuto {
+	switch {
+	case err != nil:
+	case s.Kind == snapshotAuto:
 		err = p.pruneCheckpoints(lasting, vm, driver, *s)
+	default:
+		// An engine may have ended what a dead process had asked it for only after
+		// everything was put in order.
+		err = p.dropUnrecorded(lasting, vm, driver)
 	}
 	if err != nil {
 		_, err = p.settleAs(ctx, vm, driver, err)

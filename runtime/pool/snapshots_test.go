@@ -323,3 +323,19 @@ func TestUndoSaysWhyThereIsNoCheckpoint(t *testing.T) {
 		t.Errorf("undo says %v, want the reason", err)
 	}
 }
+
+// TestALateSnapshotOfADeadProcessGoes plays an engine that ends what a dead process
+// had asked it for when that one's VM has been put in order already.
+func TestALateSnapshotOfADeadProcessGoes(t *testing.T) {
+	r := newRig(t)
+	vm := r.create(t, "one")
+	ref := runtime.Ref{Instance: r.store.Instance(), VM: vm.ID}
+	if _, err := r.driver.Snapshot(t.Context(), ref, "late", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	s := r.snapshot(t, vm, "next")
+	names, err := r.driver.Snapshots(t.Context(), ref)
+	if err != nil || len(names) != 1 || names[0] != s.Reference {
+		t.Errorf("snapshots %q, %v; want only the recorded one", names, err)
+	}
+}
