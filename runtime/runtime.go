@@ -138,14 +138,15 @@ type Owner struct {
 
 // Features is what a driver can do on this machine, found out by trying.
 type Features struct {
-	Version        string        // of the engine or kernel
-	Enforcement    Enforcement   // what a machine of default limits gets
-	Networks       []NetworkMode // modes that it can give
-	Isolations     []string      // values of Spec.Isolation that it takes
-	HostToolchains bool          // can run the host's own toolchains, without an image
-	HostPath       []string      // the folders in which such machines look for programs
-	Snapshots      SnapshotCost  // empty = the driver is no Snapshotter here
-	Notes          []Note        // what is weaker than it could be, and how to mend it; for `vm doctor`
+	Version        string               // of the engine or kernel
+	Enforcement    Enforcement          // what a machine of default limits gets
+	Networks       []NetworkMode        // modes that it can give
+	Refused        map[NetworkMode]Note // modes that it cannot give here, though elsewhere, and why
+	Isolations     []string             // values of Spec.Isolation that it takes
+	HostToolchains bool                 // can run the host's own toolchains, without an image
+	HostPath       []string             // the folders in which such machines look for programs
+	Snapshots      SnapshotCost         // empty = the driver is no Snapshotter here
+	Notes          []Note               // what is weaker than it could be, and how to mend it; for `vm doctor`
 }
 
 // Note is one finding for a person.

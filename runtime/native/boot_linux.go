@@ -50,6 +50,9 @@ func (d *Driver) boot(ctx context.Context, f folder, r *record, attached bool) e
 		return err
 	}
 	log.add("limits set")
+	if err := b.resolve(); err != nil {
+		return err
+	}
 	if err := onOwnThread(b.launch); err != nil {
 		return err
 	}
@@ -59,6 +62,9 @@ func (d *Driver) boot(ctx context.Context, f folder, r *record, attached bool) e
 		return err
 	}
 	b.mapOwners()
+	if err := b.connect(); err != nil {
+		return fmt.Errorf("start machine %s: %w", r.Spec.Ref, err)
+	}
 	err = b.child.proceed(ctx, h.identity, func(m sandbox.Message) {
 		if m.Step != "" {
 			log.add(m.Step)
@@ -81,6 +87,7 @@ type booting struct {
 	record *record
 	log    *bootLog
 	cgroup machineCgroup
+	names  resolvConf // for a machine with an uplink
 
 	attached bool // whether the disk is in use already
 
@@ -100,6 +107,37 @@ func (b *booting) closeFiles() {
 	for _, file := range b.opened {
 		_ = file.Close()
 	}
+}
+
+// resolve writes down which name servers the machine asks, if it can reach any.
+func (b *booting) resolve() error {
+	if b.record.Spec.Network.Mode != runtime.NetworkFull {
+		return nil
+	}
+	b.names = readResolvConf(b.driver.resolvConfs)
+	if err := os.WriteFile(b.folder.resolvConf(), []byte(b.names.text), 0o644); err != nil {
+		return fmt.Errorf("write the machine's resolv.conf: %w", err)
+	}
+	return nil
+}
+
+// connect gives the machine an uplink, if it is to have one, and records that.
+func (b *booting) connect() error {
+	r := b.record
+	if r.Spec.Network.Mode != runtime.NetworkFull {
+		return nil
+	}
+	u, err := connect(r.Spec.Ref, b.child.pid, b.names.servers)
+	if r.Device = u.device; err != nil {
+		b.child.giveUp()
+		return err
+	}
+	r.IP = u.guest.String()
+	b.log.add("connected as " + r.IP)
+	if len(b.names.servers) == 0 {
+		b.log.add("the host's name servers are on its loopback, where the machine does not reach them: it resolves no names")
+	}
+	return r.write(b.folder)
 }
 
 // launch does all that takes a thread of its own: the mounts that only the
@@ -210,8 +248,11 @@ func (b *booting) plan() (sandbox.Plan, error) {
 	if r.Disk {
 		plan.Guest.DiskPath = "/"
 	}
-	if r.Spec.Network.Mode == runtime.NetworkAllowlist {
+	switch r.Spec.Network.Mode {
+	case runtime.NetworkAllowlist:
 		plan.Guest.Proxy = guest.ProxyAddress
+	case runtime.NetworkFull:
+		plan.Mounts = append(plan.Mounts, sandbox.Mount{Target: "/etc/resolv.conf", Source: b.folder.resolvConf()})
 	}
 	if !b.host.cgroups.has("memory") {
 		plan.Guest.WatchMemory = int64(limits.MemoryMiB) * mebibyte

@@ -11,10 +11,6 @@ import (
 	"github.com/itechsmart/vm/runtime"
 )
 
-// networks are the modes that machines can have. With either there is no way out
-// but through the agent.
-var networks = []runtime.NetworkMode{runtime.NetworkNone, runtime.NetworkAllowlist}
-
 // Create implements runtime.Driver.
 func (d *Driver) Create(ctx context.Context, spec runtime.Spec, progress runtime.Progress) (runtime.Machine, error) {
 	if err := d.validate(spec); err != nil {
@@ -115,11 +111,22 @@ func (d *Driver) validate(spec runtime.Spec) error {
 	case spec.Isolation != "":
 		return runtime.WithHint(fmt.Errorf("the native runtime has no isolation %q: %w", spec.Isolation, runtime.ErrNotEnforceable),
 			"leave isolation out, or use the docker runtime with an engine that has it")
-	case spec.Network.Mode != "" && !slices.Contains(networks, spec.Network.Mode):
-		return runtime.WithHint(fmt.Errorf("the native runtime gives no network of mode %q: %w", spec.Network.Mode, runtime.ErrNotEnforceable),
-			"use network mode allowlist, or the docker runtime")
 	}
-	return nil
+	return d.validateNetwork(spec.Network.Mode)
+}
+
+func (d *Driver) validateNetwork(mode runtime.NetworkMode) error {
+	switch mode {
+	case "", runtime.NetworkNone, runtime.NetworkAllowlist:
+		return nil
+	case runtime.NetworkFull:
+		if err := d.noUplink(); err != nil {
+			return runtime.WithHint(fmt.Errorf("the native runtime gives no network of mode full: %w: %w", err, runtime.ErrNotEnforceable),
+				runtime.Hint(err))
+		}
+		return nil
+	}
+	return fmt.Errorf("there is no network mode %q: %w", mode, runtime.ErrInvalidSpec)
 }
 
 // baseFor returns what is below a machine's own files. An image is pulled and

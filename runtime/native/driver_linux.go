@@ -21,6 +21,9 @@ type Driver struct {
 
 	images *image.Store
 
+	resolvConfs []string     // where to look for name servers
+	noUplink    func() error // why machines have no uplinks here, found out once; nil = they have
+
 	// What this host offers, found out once; see host.
 	host func() (*host, error)
 
@@ -50,6 +53,11 @@ func New(options Options) runtime.Driver {
 	}
 	d.images = &image.Store{Dir: d.layout.images()}
 	d.host = sync.OnceValues(d.examine)
+	d.noUplink = sync.OnceValue(d.examineUplinks)
+	d.resolvConfs = resolvConfs
+	if options.ResolvConf != "" {
+		d.resolvConfs = []string{options.ResolvConf}
+	}
 	return d
 }
 
@@ -80,7 +88,7 @@ func (*Driver) Close() error { return nil }
 func (d *Driver) examine() (*host, error) {
 	if err := os.MkdirAll(d.layout.machines(), 0o700); err != nil {
 		return nil, runtime.WithHint(fmt.Errorf("make the state folder: %w: %w", err, runtime.ErrUnavailable),
-			"choose a folder that you may write with ITECHSMART_STATE")
+			"choose a folder that you may write with XDG_STATE_HOME")
 	}
 	agent, err := d.agentFile()
 	if err != nil {

@@ -180,6 +180,9 @@ func (c *child) proceed(ctx context.Context, id identity, step func(sandbox.Mess
 	}
 }
 
+// giveUp ends a sandbox that has not been let go on.
+func (c *child) giveUp() { _ = c.control.Close() }
+
 func (c *child) broken(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -17,6 +17,7 @@ import (
 //	native/<machine>/console.log   what its guest printed
 //	native/<machine>/agent.sock    where its guest listens
 //	native/<machine>/stop          a pipe that ends it; see package sandbox
+//	native/<machine>/resolv.conf   the name servers that it asks, with an uplink
 //	native/<machine>/lock          held while its layers are worked on
 //	native/<machine>/volume.ext4   its disk, when it has one of its own
 //	native/<machine>/volume        its disk's root, or in place of a disk
@@ -35,14 +36,15 @@ func (l layout) machine(ref runtime.Ref) folder {
 // folder of one machine.
 type folder string
 
-func (f folder) record() string  { return filepath.Join(string(f), "machine.json") }
-func (f folder) boot() string    { return filepath.Join(string(f), "boot.log") }
-func (f folder) console() string { return filepath.Join(string(f), "console.log") }
-func (f folder) socket() string  { return filepath.Join(string(f), "agent.sock") }
-func (f folder) stop() string    { return filepath.Join(string(f), "stop") }
-func (f folder) lock() string    { return filepath.Join(string(f), "lock") }
-func (f folder) disk() string    { return filepath.Join(string(f), "volume.ext4") }
-func (f folder) volume() string  { return filepath.Join(string(f), "volume") }
+func (f folder) record() string     { return filepath.Join(string(f), "machine.json") }
+func (f folder) boot() string       { return filepath.Join(string(f), "boot.log") }
+func (f folder) console() string    { return filepath.Join(string(f), "console.log") }
+func (f folder) socket() string     { return filepath.Join(string(f), "agent.sock") }
+func (f folder) stop() string       { return filepath.Join(string(f), "stop") }
+func (f folder) lock() string       { return filepath.Join(string(f), "lock") }
+func (f folder) resolvConf() string { return filepath.Join(string(f), "resolv.conf") }
+func (f folder) disk() string       { return filepath.Join(string(f), "volume.ext4") }
+func (f folder) volume() string     { return filepath.Join(string(f), "volume") }
 
 func (f folder) layers() string           { return filepath.Join(f.volume(), "layers") }
 func (f folder) layer(name string) string { return filepath.Join(f.layers(), name) }

@@ -20,4 +20,7 @@ type Options struct {
 	// Agent is the guest program to be used in place of the one that is carried
 	// inside this one.
 	Agent string
+	// ResolvConf names, as in resolv.conf(5), the name servers that machines with
+	// the network mode full ask. Empty = the host's own.
+	ResolvConf string
 }

@@ -41,7 +41,7 @@ func TestConformanceOrdinaryUser(t *testing.T) {
 				t.Skip("newuidmap is not installed: sudo apt-get install uidmap")
 			}
 			runAsOrdinaryUser(t, test.grant, "^TestConformance$/^("+strings.Join(ordinaryCases, "|")+")$")
-			runAsOrdinaryUser(t, test.grant, "^(TestInside|TestDestroyAnything|TestInitDies)$")
+			runAsOrdinaryUser(t, test.grant, "^(TestInside|TestDestroyAnything|TestInitDies|TestUplinkRefused)$")
 		})
 	}
 }

@@ -36,6 +36,8 @@ func (d *Driver) Probe(ctx context.Context) (runtime.Features, error) {
 		Name:   "probe",
 		Limits: runtime.Limits{CPU: 1, MemoryMiB: 64, DiskMiB: 16, Pids: 16},
 	}
+	examined := make(chan error, 1)
+	go func() { examined <- d.noUplink() }() // beside, for it takes as long as a quarter of a machine
 	if _, err := d.Create(ctx, spec, nil); err != nil {
 		return runtime.Features{}, probeError(ctx, err)
 	}
@@ -45,13 +47,28 @@ func (d *Driver) Probe(ctx context.Context) (runtime.Features, error) {
 	d.probed = &runtime.Features{
 		Version:        "Linux " + kernelRelease(),
 		Enforcement:    h.enforcement(),
-		Networks:       slices.Clone(networks),
+		Networks:       []runtime.NetworkMode{runtime.NetworkNone, runtime.NetworkAllowlist},
 		HostToolchains: true,
 		Snapshots:      h.snapshots(),
 		HostPath:       findToolchains(d.path, os.Getenv).searchPath(),
 		Notes:          h.notes,
 	}
+	tellUplinks(d.probed, <-examined)
 	return *d.probed, nil
+}
+
+// tellUplinks says whether machines can have uplinks.
+func tellUplinks(f *runtime.Features, missing error) {
+	if missing == nil {
+		f.Networks = append(f.Networks, runtime.NetworkFull)
+		return
+	}
+	note := runtime.Note{
+		Problem: "The network mode full cannot be given: " + missing.Error() + ".",
+		Mend:    runtime.Hint(missing),
+	}
+	f.Refused = map[runtime.NetworkMode]runtime.Note{runtime.NetworkFull: note}
+	f.Notes = append(slices.Clone(f.Notes), note)
 }
 
 func probeError(ctx context.Context, err error) error {

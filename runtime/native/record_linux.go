@@ -36,6 +36,8 @@ type record struct {
 	Disk        bool                `json:"disk"`           // whether volume.ext4 holds its files
 	Loop        string              `json:"loop,omitempty"` // device of the disk since the last start
 	Base        base                `json:"base"`
+	Device      string              `json:"device,omitempty"` // the host's end of its uplink
+	IP          string              `json:"ip,omitempty"`     // its own end's address, while it runs
 
 	Layers    stack            `json:"layers"`              // the first is written to, the others are frozen
 	Last      int              `json:"last"`                // number of the newest layer, never used again
@@ -125,7 +127,7 @@ func (r record) machine(f folder) runtime.Machine {
 	}
 	return runtime.Machine{
 		Ref: r.Spec.Ref, State: r.state(), ID: filepath.Base(string(f)), Image: image,
-		Enforcement: r.Enforcement, Owner: runtime.ParseOwner(r.Owner),
+		IP: r.IP, Enforcement: r.Enforcement, Owner: runtime.ParseOwner(r.Owner),
 	}
 }
 

@@ -75,11 +75,12 @@ func (d *Driver) halt(f folder, r *record) error {
 	if err := d.release(f, *r); err != nil {
 		return err
 	}
-	r.Phase, r.Init = stopped, ""
+	r.Phase, r.Init, r.Device, r.IP = stopped, "", "", ""
 	return r.write(f)
 }
 
-// release ends what is left of a machine's processes and removes its cgroup.
+// release ends what is left of a machine's processes and removes its cgroup and
+// its uplink.
 func (d *Driver) release(f folder, r record) error {
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
@@ -92,6 +93,11 @@ func (d *Driver) release(f folder, r record) error {
 	}
 	if err := endUnrecorded(ctx, f); err != nil {
 		return err
+	}
+	if r.Spec.Network.Mode == runtime.NetworkFull {
+		if err := disconnect(r.Spec.Ref, r.Device); err != nil {
+			return err
+		}
 	}
 	return d.cgroupOf(r).remove()
 }
@@ -182,9 +188,7 @@ func (d *Driver) Destroy(ctx context.Context, ref runtime.Ref) error {
 	f := d.layout.machine(ref)
 	r, err := readRecord(ref, f)
 	if errors.Is(err, runtime.ErrNoMachine) {
-		// The folder goes last, so there is nothing else either, unless somebody
-		// took it away by hand.
-		return d.cgroupOf(record{Spec: runtime.Spec{Ref: ref}}).remove()
+		return d.removeUnrecorded(ref)
 	}
 	if err != nil {
 		return err
@@ -203,6 +207,17 @@ func (d *Driver) Destroy(ctx context.Context, ref runtime.Ref) error {
 		return fmt.Errorf("remove the files of %s: %w", ref, err)
 	}
 	return nil
+}
+
+// removeUnrecorded removes what a machine without a folder left. The folder goes
+// last, so that is nothing, unless somebody took it away by hand.
+func (d *Driver) removeUnrecorded(ref runtime.Ref) error {
+	if d.identity().privileged {
+		if err := disconnect(ref, ""); err != nil {
+			return err
+		}
+	}
+	return d.cgroupOf(record{Spec: runtime.Spec{Ref: ref}}).remove()
 }
 
 // removeFolder removes a machine's folder. What belongs to other ids than this

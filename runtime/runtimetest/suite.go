@@ -129,6 +129,7 @@ var cases = []struct {
 	// Walls.
 	{"noNetwork", testNoNetwork},
 	{"allowlist", testAllowlist},
+	{"fullNetwork", testFullNetwork},
 	{"noPrivileges", testNoPrivileges},
 }
 

@@ -43,6 +43,8 @@ var subcommands = map[string]func(args []string) error{
 	"linger":     linger,         // TOKEN: ignores signals, holds standard output, for ever
 	"count":      countLingering, // TOKEN: how many linger processes there are
 	"network":    network,        // ADDRESS…: report.Network
+	"reach":      reach,          // ADDRESS…: report.Reached for each
+	"say":        say,            // ADDRESS WORD: "ready", then WORD to whoever connects
 	"fetch":      fetch,          // URL…: report.Fetched for each, through HTTP_PROXY
 	"privileges": privileges,     // report.Privileges
 }

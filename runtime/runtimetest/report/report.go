@@ -25,6 +25,12 @@ type Network struct {
 	Dial       map[string]string `json:"dial"`       // error by address
 }
 
+// Reached is what came of a connection.
+type Reached struct {
+	Said  string `json:"said"` // by the other end
+	Error string `json:"error"`
+}
+
 // Fetched is what came of a request through the proxy of the environment.
 type Fetched struct {
 	Status string `json:"status"` // the answer's first line, but the protocol; empty without an answer
