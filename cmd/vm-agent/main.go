@@ -20,6 +20,7 @@ var errUsage = errors.New(`no such command; there are:
   vm-agent bridge -socket PATH               join stdin and stdout to it
   vm-agent sandbox                           assemble a native sandbox, then be its guest
   vm-agent supervise                         (internal) run programs for the guest
+  vm-agent fence raise|lower -rules JSON     keep VMs that have a network away from this host
   vm-agent errand WHAT …                     (internal) do something with files`)
 
 func main() {
@@ -43,6 +44,8 @@ func run(ctx context.Context, args []string) error {
 		return bridge(args)
 	case "sandbox":
 		return sandbox.Run(args)
+	case "fence":
+		return fenceCommand(args)
 	case "supervise":
 		return guest.Supervise(args)
 	default:

@@ -17,7 +17,7 @@ import (
 	"github.com/itechsmart/vm/runtime/agent"
 )
 
-// labelHelper marks a container that is never started and lives for one call.
+// labelHelper marks a container that lives for one call.
 const labelHelper = "itechsmart.helper"
 
 // agentVolumeName names the volume by its content: another release of the agent
@@ -48,7 +48,7 @@ func (d *Driver) fillAgentVolume(ctx context.Context, name, imageID string) erro
 	}
 	d.removeDeadHelpers(ctx)
 	d.removeUnusedAgents(ctx)
-	helper, err := d.createHelper(ctx, imageID, &container.HostConfig{
+	helper, err := d.createHelper(ctx, imageID, nil, &container.HostConfig{
 		NetworkMode: "none",
 		Mounts: []mount.Mount{{
 			Type: mount.TypeVolume, Source: name, Target: agentDir,
@@ -85,11 +85,12 @@ func packAgent(program []byte) (*bytes.Buffer, error) {
 	return &packed, w.Close()
 }
 
-// createHelper makes a container that will not be started. The caller discards it.
-func (d *Driver) createHelper(ctx context.Context, imageID string, host *container.HostConfig) (string, error) {
+// createHelper makes a container of the agent, with arguments if it is to be
+// started. The caller discards it.
+func (d *Driver) createHelper(ctx context.Context, imageID string, args []string, host *container.HostConfig) (string, error) {
 	labels := map[string]string{labelHelper: "true", labelOwner: runtime.Self().String()}
 	helper, err := d.cli.ContainerCreate(ctx,
-		&container.Config{Image: imageID, Entrypoint: []string{agentPath}, Labels: labels},
+		&container.Config{Image: imageID, Entrypoint: append([]string{agentPath}, args...), User: "0:0", Labels: labels},
 		host, nil, nil, helperName())
 	if err != nil {
 		return "", fmt.Errorf("make helper container: %w", err)

@@ -47,8 +47,7 @@ func (d *Driver) create(ctx context.Context, spec runtime.Spec, source string, p
 	if err != nil {
 		return runtime.Machine{}, d.explain(ctx, "create "+spec.Ref.String(), err)
 	}
-	progress.Report("starting container", -1)
-	machine, err := d.startNew(ctx, id, spec, e)
+	machine, err := d.startNew(ctx, id, from.ID, spec, e, progress)
 	if err != nil {
 		d.discard(ctx, id)
 		return runtime.Machine{}, d.explain(ctx, "start "+spec.Ref.String(), err)
@@ -99,12 +98,16 @@ func (d *Driver) createContainer(ctx context.Context, spec runtime.Spec, e engin
 }
 
 // startNew starts a new machine's container and describes the machine.
-func (d *Driver) startNew(ctx context.Context, id string, spec runtime.Spec, e engine) (runtime.Machine, error) {
+func (d *Driver) startNew(
+	ctx context.Context, id, imageID string, spec runtime.Spec, e engine, progress runtime.Progress,
+) (runtime.Machine, error) {
 	if spec.Network.Mode == runtime.NetworkFull {
-		if err := d.ensureNetwork(ctx, spec.Instance); err != nil {
+		progress.Report("keeping its network apart", -1)
+		if err := d.ensureNetwork(ctx, spec.Instance, imageID); err != nil {
 			return runtime.Machine{}, err
 		}
 	}
+	progress.Report("starting container", -1)
 	if err := d.start(ctx, id); err != nil {
 		return runtime.Machine{}, err
 	}
@@ -141,7 +144,7 @@ func (d *Driver) mend(ctx context.Context, id string, startErr error) error {
 		return err
 	}
 	if networkMissing(startErr) {
-		return d.ensureNetwork(ctx, found.Config.Labels[labelInstance])
+		return d.ensureNetwork(ctx, found.Config.Labels[labelInstance], found.Image)
 	}
 	d.agentMu.Lock()
 	defer d.agentMu.Unlock()

@@ -35,7 +35,7 @@ func (d *Driver) takesDiskLimit(ctx context.Context, e engine) bool {
 }
 
 func (d *Driver) tryDiskLimit(ctx context.Context, imageID string) (taken, known bool) {
-	trial, err := d.createHelper(ctx, imageID, &container.HostConfig{
+	trial, err := d.createHelper(ctx, imageID, nil, &container.HostConfig{
 		NetworkMode: "none", StorageOpt: map[string]string{"size": "64G"},
 	})
 	if err != nil {

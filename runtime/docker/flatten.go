@@ -67,7 +67,7 @@ func (d *Driver) configure(ctx context.Context, from, name string, like image.In
 
 // pour makes an image of one layer, of a name, from all the files of another.
 func (d *Driver) pour(ctx context.Context, id, name string) error {
-	source, err := d.createHelper(ctx, id, &container.HostConfig{NetworkMode: "none"})
+	source, err := d.createHelper(ctx, id, nil, &container.HostConfig{NetworkMode: "none"})
 	if err != nil {
 		return err
 	}

@@ -15,10 +15,24 @@ import (
 
 // Start implements runtime.Driver.
 func (d *Driver) Start(ctx context.Context, ref runtime.Ref) (runtime.Machine, error) {
-	if err := d.start(ctx, ref.String()); err != nil {
+	err := d.reconnect(ctx, ref)
+	if err == nil {
+		err = d.start(ctx, ref.String())
+	}
+	if err != nil {
 		return runtime.Machine{}, d.explain(ctx, "start "+ref.String(), err)
 	}
 	return d.Inspect(ctx, ref)
+}
+
+// reconnect makes sure of the bridge of a machine that is about to be started, if
+// it is on one.
+func (d *Driver) reconnect(ctx context.Context, ref runtime.Ref) error {
+	found, err := d.cli.ContainerInspect(ctx, ref.String())
+	if err != nil || found.State.Running || found.Config.Labels[labelNetwork] != string(runtime.NetworkFull) {
+		return err
+	}
+	return d.ensureNetwork(ctx, ref.Instance, found.Image)
 }
 
 // Stop implements runtime.Driver.
@@ -50,12 +64,12 @@ func (d *Driver) Destroy(ctx context.Context, ref runtime.Ref) error {
 	if err == nil {
 		err = d.remove(ctx, found.ID)
 	}
+	if err == nil && found.Config.Labels[labelNetwork] == string(runtime.NetworkFull) {
+		err = d.dropNetwork(ctx, ref.Instance, found.Image)
+	}
 	if err == nil {
 		d.dropUnused(ctx, found.Image)
 		err = d.dropSnapshots(ctx, ref)
-	}
-	if err == nil && found.Config.Labels[labelNetwork] == string(runtime.NetworkFull) {
-		err = d.dropNetwork(ctx, ref.Instance)
 	}
 	return d.explain(ctx, "destroy "+ref.String(), err)
 }
