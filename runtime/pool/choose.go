@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/itechsmart/vm/db"
 	"github.com/itechsmart/vm/runtime"
@@ -23,7 +24,7 @@ func (t *Tenant) chooseDriver(ctx context.Context, vm *db.VirtualMachine, r Crea
 	var features runtime.Features
 	var err error
 	if name == "" || name == "auto" {
-		driver, features, err = t.firstDriver(ctx, *vm)
+		driver, features, err = t.firstDriver(ctx, *vm, r)
 	} else {
 		driver, err = t.driver(name)
 		if err == nil {
@@ -40,11 +41,15 @@ func (t *Tenant) chooseDriver(ctx context.Context, vm *db.VirtualMachine, r Crea
 	return driver, enforceable(features, r)
 }
 
-// firstDriver is the first that could make the VM without a download; else the
-// first that works at all.
-func (t *Tenant) firstDriver(ctx context.Context, vm db.VirtualMachine) (runtime.Driver, runtime.Features, error) {
-	var works runtime.Driver
-	var worksFeatures runtime.Features
+// firstDriver is the first that could make the VM without a download and hold
+// what was asked for; else the first that could hold it; else the first that
+// works at all.
+func (t *Tenant) firstDriver(ctx context.Context, vm db.VirtualMachine, r CreateRequest) (runtime.Driver, runtime.Features, error) {
+	type candidate struct {
+		driver   runtime.Driver
+		features runtime.Features
+	}
+	var works, holds candidate
 	var failures []error
 	for _, d := range t.drivers {
 		features, err := d.Probe(ctx)
@@ -57,15 +62,24 @@ func (t *Tenant) firstDriver(ctx context.Context, vm db.VirtualMachine) (runtime
 			failures = append(failures, err)
 			continue
 		}
+		this := candidate{d, features}
+		if works.driver == nil {
+			works = this
+		}
+		if enforceable(features, r) != nil {
+			continue
+		}
 		if d.Ready(ctx, spec) == nil {
 			return d, features, nil
 		}
-		if works == nil {
-			works, worksFeatures = d, features
+		if holds.driver == nil {
+			holds = this
 		}
 	}
-	if works != nil {
-		return works, worksFeatures, nil
+	for _, c := range []candidate{holds, works} {
+		if c.driver != nil {
+			return c.driver, c.features, nil
+		}
 	}
 	return nil, runtime.Features{}, &Error{Kind: ErrUnavailable, Field: "runtime",
 		Message: "no runtime works on this machine", Hint: "vm doctor says what each one needs", Cause: errors.Join(failures...)}
@@ -141,9 +155,7 @@ func enforceable(f runtime.Features, r CreateRequest) error {
 		}
 	}
 	if r.Network != nil && !slices.Contains(f.Networks, r.Network.Mode) {
-		return &Error{Kind: ErrNotEnforceable, Field: "network",
-			Message: "the network mode " + string(r.Network.Mode) + " cannot be given by this runtime here",
-			Hint:    "vm doctor says what each runtime can give"}
+		return noNetwork(f, r.Network.Mode)
 	}
 	if r.Isolation != "" && !slices.Contains(f.Isolations, r.Isolation) {
 		return &Error{Kind: ErrNotEnforceable, Field: "isolation",
@@ -151,4 +163,15 @@ func enforceable(f runtime.Features, r CreateRequest) error {
 			Hint:    "vm doctor lists the isolations of each runtime"}
 	}
 	return nil
+}
+
+// noNetwork refuses a network mode, with the driver's own reason if it has one.
+func noNetwork(f runtime.Features, mode runtime.NetworkMode) error {
+	refusal := &Error{Kind: ErrNotEnforceable, Field: "network",
+		Message: "the network mode " + string(mode) + " cannot be given by this runtime here",
+		Hint:    "vm doctor says what each runtime can give"}
+	if why, ok := f.Refused[mode]; ok {
+		refusal.Message, refusal.Hint = strings.TrimSuffix(why.Problem, "."), why.Mend
+	}
+	return refusal
 }
