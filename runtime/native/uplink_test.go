@@ -49,20 +49,23 @@ func uplinkDriver(t *testing.T, state, nameServer string) runtime.Driver {
 func TestUplinkNames(t *testing.T) {
 	home, remote := netlinktest.Self(t), netlinktest.New(t)
 	// Of the range that is reserved for documentation; runtimetest has another.
-	const ours, theirs = "203.0.113.1", "203.0.113.2"
-	if !home.TryCable("itnames0", remote, "eth0") {
-		t.Fatal("a test that was killed left the device itnames0")
+	n := 0 // the first that no other test process has
+	for ; !home.TryCable(fmt.Sprint("itnames", n), remote, "eth0"); n++ {
+		if n == 60 {
+			t.Fatal("there are too many name servers already")
+		}
 	}
-	home.Up("itnames0", ours+"/30")
+	ours, theirs := fmt.Sprint("203.0.113.", 4*n+1), fmt.Sprint("203.0.113.", 4*n+2)
+	home.Up(fmt.Sprint("itnames", n), ours+"/30")
 	remote.Up("eth0", theirs+"/30")
 	remote.Default("eth0", ours)
-	serveNames(t, remote, theirs+":53", [4]byte{203, 0, 113, 77})
+	serveNames(t, remote, theirs+":53", [4]byte{203, 0, 113, 255})
 
 	driver := uplinkDriver(t, t.TempDir(), theirs)
 	s := connectedSpec(1)
 	makeMachine(t, driver, s)
 	if got := shell(t, driver, s.Ref, "cat /etc/resolv.conf; getent ahostsv4 anything.example"); !strings.Contains(got, "nameserver "+theirs) ||
-		!strings.Contains(got, "203.0.113.77") {
+		!strings.Contains(got, "203.0.113.255") {
 		t.Errorf("in the machine: %q", got)
 	}
 	if got := shell(t, driver, s.Ref, "echo nameserver 192.0.2.1 > /etc/resolv.conf || echo refused"); !strings.Contains(got, "refused") {

@@ -31,9 +31,11 @@ type Host struct {
 func New(t *testing.T) *Host {
 	t.Helper()
 	h := namespace(t, unix.CLONE_NEWNET)
-	// Nobody else has an address of IPv6: asking for that takes seconds.
-	h.Set("ipv6/conf/all/accept_dad", "0")
-	h.Set("ipv6/conf/default/accept_dad", "0")
+	// Nobody else has an address of IPv6, if there is IPv6: asking takes seconds.
+	if _, err := os.Stat("/proc/sys/net/ipv6"); err == nil {
+		h.Set("ipv6/conf/all/accept_dad", "0")
+		h.Set("ipv6/conf/default/accept_dad", "0")
+	}
 	h.Up("lo")
 	return h
 }
