@@ -30,6 +30,7 @@ var suites = []struct {
 }{
 	{"Execute `true` in Bash", executeTrue},
 	{"Execute a Python one-liner", executePython},
+	{"Python: an interpreter that is started, forked, or kept", interpreters},
 	{"Create and delete", createAndDelete},
 	{fmt.Sprintf("The same computation %d times side by side", batchSize), batchOfTen},
 	{"Start", startServer},

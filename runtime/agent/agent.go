@@ -61,6 +61,9 @@ type Run struct {
 	// between runs; Command starts that interpreter's kernel when there is none.
 	// Such a run has a Scratch folder, no Build and no Detach.
 	Session *Session `json:"session,omitempty"`
+	// Zygote, if any, lets the guest fork the program from an interpreter that
+	// waits, where that can be done and one waits.
+	Zygote *Zygote `json:"zygote,omitempty"`
 	// Memory, in bytes, kills the run with OutOfMemory when its processes
 	// together hold more resident memory; looked at several times a second.
 	// Set where no cgroup holds the limit. 0 = not watched.
@@ -128,6 +131,8 @@ type Result struct {
 	Wall       time.Duration `json:"wall"`
 	CPU        time.Duration `json:"cpu"`        // user and system, of the whole tree as far as it was reaped
 	PeakMemory int64         `json:"peakMemory"` // bytes: the largest resident set of the tree's processes
+	// Forked from an interpreter that waited; see Run.Zygote.
+	Forked bool `json:"forked,omitempty"`
 	Answer
 	Stdout Record `json:"stdout"`
 	Stderr Record `json:"stderr"`

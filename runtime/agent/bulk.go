@@ -6,6 +6,9 @@ func (r *Run) Bulk() []*[]byte {
 	for i := range r.Files {
 		bulk = append(bulk, &r.Files[i].Data)
 	}
+	if r.Zygote != nil {
+		bulk = append(bulk, &r.Zygote.Code)
+	}
 	return bulk
 }
 

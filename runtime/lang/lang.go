@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/agent"
 	"github.com/itechsmart/vm/runtime/lang/trace"
 )
 
@@ -62,6 +63,10 @@ type Language struct {
 	// folder that holds Kernel. Nil = none can be kept.
 	Session []string
 	Kernel  []Support
+
+	// Zygote makes of the interpreter that Run starts one that waits, from which
+	// executions are forked. Nil = each is started.
+	Zygote *agent.Zygote
 }
 
 // Support is a file that goes beside the source.

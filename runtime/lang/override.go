@@ -42,7 +42,7 @@ func (o Override) apply(l *Language) error {
 	setList(&l.VersionCommand, o.Version)
 	setList(&l.Build, o.Build)
 	if len(o.Run) > 0 {
-		l.Session = nil // it would be the interpreter that was not wanted
+		l.Session, l.Zygote = nil, nil // it would be the interpreter that was not wanted
 	}
 	setList(&l.Run, o.Run)
 	setList(&l.Session, o.Session)

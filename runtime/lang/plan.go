@@ -56,6 +56,10 @@ func (l Language) Plan(code []byte, args []string, o PlanOptions) agent.Run {
 		Command: append(l.command(l.Run, fill, o), args...),
 		Env:     slices.Clone(l.Env),
 	}
+	if l.Zygote != nil {
+		own := *l.Zygote // sending it changes it for a moment
+		run.Zygote = &own
+	}
 	for _, s := range slices.Concat(l.Support, source.Support) {
 		run.Files = append(run.Files, agent.File{Path: path.Join(scratch, s.Name), Data: s.Data})
 	}

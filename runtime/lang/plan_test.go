@@ -26,6 +26,7 @@ func TestPlan(t *testing.T) {
 				ID: "7", Dir: "work", Scratch: "/tmp/run-7",
 				Command: []string{"python3", "-u", "/tmp/run-7/lesson.py", "-x", "y z"},
 				Env:     []string{"PYTHONPATH=."},
+				Zygote:  pythonZygote(),
 				Files:   []agent.File{{Path: "/tmp/run-7/lesson.py", Data: []byte("print()")}},
 			},
 		},
@@ -33,8 +34,9 @@ func TestPlan(t *testing.T) {
 			name: "version of the host", lang: "python", o: PlanOptions{ID: "7", Version: "3.12", Host: true},
 			want: agent.Run{
 				ID: "7", Scratch: "/tmp/run-7", Command: []string{"python3.12", "-u", "/tmp/run-7/main.py"},
-				Env:   []string{"PYTHONPATH=."},
-				Files: []agent.File{{Path: "/tmp/run-7/main.py", Data: []byte{}}},
+				Env:    []string{"PYTHONPATH=."},
+				Zygote: pythonZygote(),
+				Files:  []agent.File{{Path: "/tmp/run-7/main.py", Data: []byte{}}},
 			},
 		},
 		{

@@ -21,6 +21,7 @@ func rows() []Language {
 			Manager: "pip",
 			Session: []string{"python3", "-u", "{dir}/vm-session.py"},
 			Kernel:  []Support{support("vm-session.py")},
+			Zygote:  pythonZygote(),
 		},
 		{
 			ID: "javascript", Name: "JavaScript", Aliases: []string{"js", "node", "nodejs"},

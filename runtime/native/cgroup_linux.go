@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/itechsmart/vm/runtime"
+	"github.com/itechsmart/vm/runtime/agent/guest"
 	"github.com/itechsmart/vm/runtime/native/sandbox"
 )
 
@@ -166,7 +167,7 @@ func (c machineCgroup) create(limits runtime.Limits) error {
 	if err := c.makeFolders(); err != nil {
 		return fmt.Errorf("make a cgroup: %w", err)
 	}
-	programs := resources(limits.CPU, int64(limits.MemoryMiB)*mebibyte, limits.Pids)
+	programs := resources(limits.CPU, int64(limits.MemoryMiB)*mebibyte, limits.Pids+guest.WaitingPids)
 	all := resources(limits.CPU+guestCPU, int64(limits.MemoryMiB)*mebibyte+guestMemory, limits.Pids+guestThreads)
 	if c.version2 {
 		all.Memory, programs.Memory = programs.Memory, 0

@@ -2,16 +2,12 @@ package native
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/opencontainers/cgroups"
 	"golang.org/x/sys/unix"
 
 	"github.com/itechsmart/vm/runtime/native/internal/beneath"
@@ -177,91 +173,4 @@ func (m *layered) settle(next *record) error {
 		}
 	}
 	return nil
-}
-
-// quiet reports whether no process of the frozen machine holds files of its root
-// in a way that another root would change: as working directory, as a folder, to
-// be written, or as writable memory.
-func (m *layered) quiet() (bool, error) {
-	init := m.record.init().PID
-	var root unix.Stat_t
-	if err := unix.Stat(fmt.Sprintf("/proc/%d/root/.", init), &root); err != nil {
-		return false, fmt.Errorf("look at the machine's root: %w", err)
-	}
-	file, _, _, _, _ := m.cgroup.freezerFile()
-	pids, err := cgroups.GetPids(filepath.Dir(file))
-	if err != nil {
-		return false, fmt.Errorf("list the machine's processes: %w", err)
-	}
-	for _, pid := range pids {
-		if quiet, err := quietProcess(pid, m.mounts.root().id, root); err != nil || !quiet {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-func quietProcess(pid, rootMount int, root unix.Stat_t) (bool, error) {
-	for _, place := range []string{"cwd", "root"} {
-		var stat unix.Stat_t
-		err := unix.Stat(fmt.Sprintf("/proc/%d/%s/.", pid, place), &stat)
-		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
-			return true, nil // it has ended, and waits to be reaped
-		}
-		if err != nil {
-			return false, fmt.Errorf("look at a process of the machine: %w", err)
-		}
-		if stat.Dev != root.Dev || stat.Ino != root.Ino {
-			return false, nil
-		}
-	}
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-	if err != nil {
-		return false, fmt.Errorf("look at a process of the machine: %w", err)
-	}
-	for line := range strings.Lines(string(maps)) {
-		fields := strings.Fields(line)
-		if len(fields) > 5 && strings.HasPrefix(fields[1][1:], "w") && strings.HasSuffix(fields[1], "s") && fields[5][0] == '/' {
-			return false, nil
-		}
-	}
-	return quietFiles(pid, rootMount)
-}
-
-func quietFiles(pid, rootMount int) (bool, error) {
-	folder := fmt.Sprintf("/proc/%d/fdinfo", pid)
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return false, fmt.Errorf("look at a process of the machine: %w", err)
-	}
-	for _, e := range entries {
-		text, err := os.ReadFile(filepath.Join(folder, e.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return false, fmt.Errorf("look at a process of the machine: %w", err)
-		}
-		if holds(string(text), rootMount) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// holds reports whether a descriptor is of the mount, and more than a file to be
-// read: that keeps its content whatever becomes of its name.
-func holds(fdinfo string, rootMount int) bool {
-	var flags int64
-	var id int
-	for line := range strings.Lines(fdinfo) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		switch key {
-		case "flags":
-			flags, _ = strconv.ParseInt(strings.TrimSpace(value), 8, 64)
-		case "mnt_id":
-			id, _ = strconv.Atoi(strings.TrimSpace(value))
-		}
-	}
-	return id == rootMount && (flags&unix.O_ACCMODE != unix.O_RDONLY || flags&(unix.O_DIRECTORY|unix.O_PATH) != 0)
 }

@@ -137,7 +137,7 @@ func (m *layered) snapshotRunning(ctx context.Context, next *record, name string
 	if err := m.settle(next); err != nil {
 		return err
 	}
-	quiet, err := m.quiet()
+	quiet, err := m.quieten(ctx)
 	switch {
 	case err != nil:
 		return err

@@ -47,17 +47,3 @@ func TestForgetTouchesNoOtherRecord(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
-
-func TestHolds(t *testing.T) {
-	for fdinfo, want := range map[string]bool{
-		"pos:\t0\nflags:\t0100000\nmnt_id:\t7\n":  false, // a file, to be read
-		"pos:\t0\nflags:\t0100001\nmnt_id:\t7\n":  true,
-		"pos:\t0\nflags:\t0100002\nmnt_id:\t7\n":  true,
-		"pos:\t0\nflags:\t0100002\nmnt_id:\t8\n":  false, // of another mount
-		"pos:\t0\nflags:\t02200000\nmnt_id:\t7\n": true,  // a folder
-	} {
-		if got := holds(fdinfo, 7); got != want {
-			t.Errorf("%q: %v, want %v", fdinfo, got, want)
-		}
-	}
-}

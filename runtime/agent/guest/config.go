@@ -7,6 +7,11 @@ import "time"
 // takes some ten; runs beyond the second at one time have one more each.
 const OwnPids = 40
 
+// WaitingPids is how many processes and threads the interpreters take that wait
+// for programs: two each, and one while they fork. They are in the programs' own
+// control group, for drivers to add to its limit.
+const WaitingPids = 6
+
 // ProxyAddress is where a machine with an allowlist has its proxy, unless there
 // is a reason for another place.
 const ProxyAddress = "127.0.0.1:3128"

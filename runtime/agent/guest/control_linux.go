@@ -21,6 +21,11 @@ import (
 //	signal   number               signalled
 //	kill                          none: exited comes soon
 //	finish   detach               finished
+//	hatch    command, code        hatched, before any other
+//	bury                          none
+//
+// Start with fork has the program forked from the zygote that was hatched last
+// (zygote_linux.go) or, where that cannot be, started.
 //
 // A supervisor whose tree is gone when its program ends says so in exited
 // (Alone) and is free for the next start; finish is not sent then.
@@ -30,6 +35,8 @@ type order struct {
 	Command *command `json:"command,omitempty"`
 	Signal  int      `json:"signal,omitempty"`
 	Detach  bool     `json:"detach,omitempty"`
+	Fork    bool     `json:"fork,omitempty"`
+	Code    []byte   `json:"code,omitempty"`
 }
 
 // command is what a supervisor starts.
@@ -41,6 +48,7 @@ type command struct {
 	User     *user    `json:"user,omitempty"` // nil = as the supervisor
 	FileSize int64    `json:"fileSize,omitempty"`
 	Terminal bool     `json:"terminal,omitempty"` // the streams are one, to be its controlling terminal
+	Options  int      `json:"options,omitempty"`  // as agent.Zygote.Options
 }
 
 // report is what a supervisor tells.
@@ -55,6 +63,8 @@ type report struct {
 	Wrote  int64         `json:"wrote,omitempty"`  // bytes, to file systems on disks
 	Killed bool          `json:"killed,omitempty"` // something died by a SIGKILL that was not ours
 	Retire bool          `json:"retire,omitempty"` // the supervisor is not fit for another program
+	Forked bool          `json:"forked,omitempty"` // the program was
+	Zygote int           `json:"zygote,omitempty"` // pid of the interpreter that waits; 0 = none
 }
 
 // maxOrder bounds a message; arguments and environment of a program have to

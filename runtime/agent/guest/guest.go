@@ -179,6 +179,9 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 			return nil, err
 		}
 	}
+	if err := checkZygote(spec); err != nil {
+		return nil, err
+	}
 	if spec.RecordBytes == 0 {
 		spec.RecordBytes = agent.DefaultRecordBytes
 	}
@@ -206,12 +209,13 @@ func (g *Guest) programs(spec *agent.Run) ([]Program, error) {
 		Root:        spec.User == "root",
 		FileSize:    spec.FileSize,
 		WatchMemory: spec.WatchMemory,
+		Zygote:      spec.Zygote,
 	}
 	if len(spec.Build) == 0 {
 		return []Program{run}, nil
 	}
 	build := run
-	build.Argv = spec.Build
+	build.Argv, build.Zygote = spec.Build, nil
 	run.Files = nil
 	return []Program{build, run}, nil
 }

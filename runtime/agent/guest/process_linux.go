@@ -2,6 +2,7 @@ package guest
 
 import (
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,8 @@ type process struct {
 	pipes       *pipes
 	watchMemory int64
 	fileSize    int64
+
+	forked bool // from a zygote
 
 	signalled chan struct{} // holds one token once a signal was sent
 	left      chan struct{} // closed when the supervisor is not this program's any more
@@ -45,6 +48,12 @@ func (p *process) Stderr() io.Reader { return p.pipes.ours[2] }
 
 // Close implements Process.
 func (p *process) Close() error { return p.pipes.Close() }
+
+// start has the program's supervisor start it.
+func (p *process) start(c *command, l *litter) (err error) {
+	p.forked, err = p.worker.start(c, l.kind(), p.pipes.theirs)
+	return err
+}
 
 // Signal implements Process.
 func (p *process) Signal(number int) error {
@@ -85,11 +94,16 @@ func (p *process) Measure() Usage {
 	p.before = now
 	p.disk, p.shared = newStrain(free), len(p.machine.active) > 1
 	p.machine.mu.Unlock()
-	for _, st := range below(p.worker.pid, processes()) {
+	for _, st := range p.tree(processes()) {
 		u.CPU += time.Duration(st.ticks+st.reaped) * clockTick
 		u.PeakMemory = max(u.PeakMemory, peakOf(st.pid))
 	}
 	return u
+}
+
+// tree are the processes of the program, of all that there are.
+func (p *process) tree(all []procStat) []procStat {
+	return slices.DeleteFunc(below(p.worker.pid, all), func(st procStat) bool { return int64(st.pid) == p.worker.zygote.Load() })
 }
 
 // Kill implements Process.
@@ -132,7 +146,7 @@ func (p *process) Wait() Exit {
 	} else if p.end.Alone {
 		p.free()
 	}
-	return Exit{Code: p.end.Code, Signal: p.end.Signal}
+	return Exit{Code: p.end.Code, Signal: p.end.Signal, Forked: p.forked}
 }
 
 // Finish implements Process.

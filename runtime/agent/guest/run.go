@@ -45,7 +45,7 @@ func newRun(spec agent.Run, programs []Program) *run {
 		stdin:     newStdin(spec.Stdin, spec.OpenStdin),
 		followers: make(map[*follower]struct{}),
 	}
-	r.spec.Stdin, r.spec.Files = nil, nil
+	r.spec.Stdin, r.spec.Files, r.spec.Zygote = nil, nil, nil
 	r.changed = sync.NewCond(&r.mu)
 	for i := range r.out {
 		r.out[i] = newRecord(spec.RecordBytes, liveSpan)
@@ -213,7 +213,7 @@ func (r *run) judge(exit Exit, usage Usage, last bool) (failed bool) {
 		return false
 	}
 	r.over = true
-	res.Answer = exit.Answer
+	res.Answer, res.Forked = exit.Answer, exit.Forked
 	res.ExitCode = exit.Code
 	if exit.Signal != 0 {
 		res.ExitCode = 128 + exit.Signal

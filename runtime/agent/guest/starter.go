@@ -59,6 +59,8 @@ type Program struct {
 	Errand bool
 	// WatchMemory as agent.Run.WatchMemory.
 	WatchMemory int64
+	// Zygote as agent.Run.Zygote.
+	Zygote *agent.Zygote
 }
 
 // Streams are the guest's ends of three pipes with names. The caller closes them.
@@ -106,6 +108,8 @@ type Process interface {
 type Exit struct {
 	Code   int // when Signal is 0
 	Signal int // Linux number of the signal that ended it, or 0
+	// Forked as agent.Result.Forked.
+	Forked bool
 	// Interrupted: code in a session has ended after Kill was called.
 	Interrupted  bool
 	agent.Answer // of code in a session

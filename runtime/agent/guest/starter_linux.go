@@ -38,6 +38,8 @@ type machine struct {
 	quit   chan struct{}         // ends the watch; nil while there is none
 	past   time.Duration         // CPU time of trees that are gone
 	closed bool
+
+	nursery nursery
 }
 
 func newStarter(c Config) (Starter, error) {
@@ -98,7 +100,7 @@ func (m *machine) Start(p Program) (Process, error) {
 	if proc.pipes, err = m.streams(u, p.Terminal); err != nil {
 		return nil, err
 	}
-	if err := m.start(proc, c); err != nil {
+	if err := m.start(proc, c, m.litter(p, c)); err != nil {
 		return nil, explain(p.Argv[0], err)
 	}
 	return proc, nil
@@ -133,15 +135,16 @@ func (m *machine) streams(u *user, terminal *agent.Window) (*pipes, error) {
 
 // start gives the command to a supervisor; one that has died while it was idle
 // is replaced.
-func (m *machine) start(p *process, c *command) error {
+func (m *machine) start(p *process, c *command, l *litter) error {
 	pipes := p.pipes
 	defer pipes.closeTheirs()
+	defer m.beginStart(l)()
 	var err error
 	for try := 0; ; try++ {
-		if p.worker, err = m.hire(); err != nil {
+		if p.worker, err = m.hire(l.kind()); err != nil {
 			break
 		}
-		if err = p.worker.start(c, pipes.theirs); err == nil {
+		if err = p.start(c, l); err == nil {
 			m.enter(p)
 			return nil
 		}
@@ -193,13 +196,9 @@ func (m *machine) leave(p *process) {
 
 // hire takes an idle supervisor, or makes one, and sees to it that there is a
 // spare one for the next.
-func (m *machine) hire() (*worker, error) {
+func (m *machine) hire(breed string) (*worker, error) {
 	m.mu.Lock()
-	var w *worker
-	if n := len(m.idle); n > 0 {
-		w = m.idle[n-1]
-		m.idle = m.idle[:n-1]
-	}
+	w := m.pickLocked(breed)
 	empty := len(m.idle) == 0
 	m.mu.Unlock()
 	if empty {
@@ -222,13 +221,8 @@ func (m *machine) refill() {
 
 // release takes a supervisor back that has nothing left to supervise.
 func (m *machine) release(w *worker) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed || w.spent || len(m.idle) >= spares {
-		w.dismiss()
-		return
-	}
-	m.idle = append(m.idle, w)
+	m.giveBack(w)
+	m.nurse()
 }
 
 // Close implements Starter.
@@ -237,6 +231,9 @@ func (m *machine) Close() error {
 	m.closed = true
 	idle := m.idle
 	m.idle = nil
+	if m.nursery.renewal != nil {
+		m.nursery.renewal.Stop()
+	}
 	m.mu.Unlock()
 	for _, w := range idle {
 		w.dismiss()

@@ -52,6 +52,7 @@ type supervisor struct {
 	spawner  *spawner
 	workload workload
 	oom      *oomScore
+	zygote   *zygote // nil = none
 
 	seq      int
 	leader   int    // pid while it lives, else 0
@@ -122,8 +123,14 @@ func (s *supervisor) serve() error {
 }
 
 func (s *supervisor) obey(d delivery) error {
-	if d.Op == "start" {
+	switch d.Op {
+	case "start":
 		return s.start(d)
+	case "hatch":
+		return s.hatch(d.Command, d.Code)
+	case "bury":
+		s.bury()
+		return nil
 	}
 	if d.Seq != s.seq || !s.busy {
 		return nil
@@ -139,6 +146,7 @@ func (s *supervisor) obey(d delivery) error {
 		return s.reaped()
 	case "finish":
 		if s.detached = d.Detach; s.detached {
+			s.dismissZygote()
 			s.busy = !s.reap()
 		} else {
 			s.usage.Retire = !s.killTree() || s.usage.Retire
@@ -160,9 +168,7 @@ func (s *supervisor) start(d delivery) error {
 	if len(d.fds) != 3 || d.Command == nil {
 		return errors.New("order without its pipes")
 	}
-	var pid int
-	var err error
-	s.spawner.do(func() { pid, err = s.fork(d.Command, d.fds) })
+	pid, err := s.begin(d)
 	if err != nil {
 		var errno unix.Errno
 		errors.As(err, &errno)
@@ -171,6 +177,21 @@ func (s *supervisor) start(d delivery) error {
 	}
 	s.leader, s.busy = pid, true
 	return s.tell("started")
+}
+
+// begin has the program forked from the zygote, or starts it. What became of a
+// fork that failed dies with the zygote.
+func (s *supervisor) begin(d delivery) (pid int, err error) {
+	if d.Fork && s.zygote != nil {
+		if pid, err = s.zygote.fork(d.Command, d.fds); err == nil {
+			s.usage.Forked = true
+			return pid, nil
+		}
+		s.bury()
+		s.killing = false
+	}
+	s.spawner.do(func() { pid, err = s.fork(d.Command, d.fds) })
+	return pid, err
 }
 
 // fork is the one fork and exec that a run costs, on the spawner's thread. What Go's fork cannot set for
@@ -194,12 +215,16 @@ func (s *supervisor) fork(c *command, fds []int) (int, error) {
 	if c.User != nil {
 		sys.Credential = c.User.credential()
 	}
+	var files []uintptr
+	for _, fd := range fds {
+		files = append(files, uintptr(fd))
+	}
 	var pid int
 	pid, stuck, err = s.workload.within(func() (int, error) {
 		return syscall.ForkExec(c.Path, c.Argv, &syscall.ProcAttr{
 			Dir:   c.Dir,
 			Env:   c.Env,
-			Files: []uintptr{uintptr(fds[0]), uintptr(fds[1]), uintptr(fds[2])},
+			Files: files,
 			Sys:   sys,
 		})
 	})
@@ -244,6 +269,7 @@ func (s *supervisor) reaped() error {
 // reap collects every child that has ended, notes how the program ended if it
 // is among them, and reports whether no child is left at all.
 func (s *supervisor) reap() (alone bool) {
+	looked := false // at the children, and nothing has ended since
 	for {
 		var status unix.WaitStatus
 		var used unix.Rusage
@@ -253,8 +279,18 @@ func (s *supervisor) reap() (alone bool) {
 			continue
 		case err != nil: // ECHILD
 			return true
+		case pid == 0 && (s.zygote == nil || s.leader != 0 || looked):
+			return looked
 		case pid == 0:
-			return false
+			if looked = s.onlyZygote(); !looked {
+				return false
+			}
+			continue
+		}
+		looked = false
+		if s.zygote != nil && pid == s.zygote.pid {
+			s.lost()
+			continue
 		}
 		s.usage.CPU += time.Duration(used.Utime.Nano() + used.Stime.Nano())
 		s.usage.Peak = max(s.usage.Peak, used.Maxrss<<10)
@@ -272,7 +308,10 @@ func (s *supervisor) reap() (alone bool) {
 }
 
 func (s *supervisor) tell(op string) error {
-	s.usage.Op = op
+	s.usage.Op, s.usage.Zygote = op, 0
+	if s.zygote != nil {
+		s.usage.Zygote = s.zygote.pid
+	}
 	return s.control.send(s.usage)
 }
 

@@ -51,7 +51,7 @@ func TestNothingSurvives(t *testing.T) {
 		kill       bool
 		want       agent.Verdict
 	}{
-		{name: "exit", then: "exit 5", want: agent.Exited},
+		{name: "exit", then: "read line; exit 5", want: agent.Exited},
 		{name: "timeout", then: "sleep 1000", timeout: 500 * time.Millisecond, want: agent.Timeout},
 		{name: "kill", then: "sleep 1000", kill: true, want: agent.Cancelled},
 	}
@@ -59,15 +59,20 @@ func TestNothingSurvives(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			mark := newMark(t)
 			run := sh(test.name, fmt.Sprintf(hideaway, mark)+test.then)
-			run.Timeout = test.timeout
+			run.Timeout, run.OpenStdin = test.timeout, true
 			look := func(agent.Stream, []byte) {
 				if len(marked(t, mark)) == 0 {
 					t.Error("the test hides nothing")
 				}
-				if test.kill {
-					if err := c.Kill(t.Context(), test.name, agent.Cancelled); err != nil {
-						t.Error(err)
-					}
+				var err error
+				switch {
+				case test.want == agent.Exited: // now that it has been seen
+					err = c.Input(t.Context(), test.name, nil, true)
+				case test.kill:
+					err = c.Kill(t.Context(), test.name, agent.Cancelled)
+				}
+				if err != nil {
+					t.Error(err)
 				}
 			}
 			var res agent.Result

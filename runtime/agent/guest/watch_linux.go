@@ -116,7 +116,7 @@ func (m *machine) uses() []use {
 	all := processes()
 	for i := range uses {
 		u := &uses[i]
-		for _, st := range below(u.process.worker.pid, all) {
+		for _, st := range u.process.tree(all) {
 			u.rss += st.rss * int64(os.Getpagesize())
 			u.threads += st.threads
 			u.cpu += time.Duration(st.ticks) * clockTick

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,6 +23,10 @@ type worker struct {
 	words   testament
 	fall    sync.Once
 	starved bool // set by destroy: it died because it got no thread
+
+	breed  string       // of the zygote that was hatched last; "" = none
+	forks  int          // programs forked from it
+	zygote atomic.Int64 // its pid while it lives
 }
 
 // spawn starts a supervisor.
@@ -60,30 +65,32 @@ var errSupervisor = errors.New("supervisor lost")
 // startLimit is how long a supervisor may take to start a program.
 const startLimit = 30 * time.Second
 
-// start has the worker start a program with three pipes.
-func (w *worker) start(c *command, pipes [3]*os.File) error {
+// start has the worker start a program with three pipes, or fork it when it has a
+// zygote of the breed.
+func (w *worker) start(c *command, breed string, pipes [3]*os.File) (forked bool, err error) {
 	w.seq++
 	w.wake()
 	_ = w.control.SetDeadline(time.Now().Add(startLimit)) // fails when closed, as what follows
 	defer w.control.SetDeadline(time.Time{})
-	err := w.control.send(order{Op: "start", Seq: w.seq, Command: c},
+	fork := breed != "" && breed == w.breed
+	err = w.control.send(order{Op: "start", Seq: w.seq, Command: c, Fork: fork},
 		int(pipes[0].Fd()), int(pipes[1].Fd()), int(pipes[2].Fd()))
 	if errors.Is(err, unix.E2BIG) {
-		return err
+		return false, err
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", errSupervisor, err)
+		return false, fmt.Errorf("%w: %w", errSupervisor, err)
 	}
 	r, err := w.hear()
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case r.Op == "started":
-		return nil
+		return r.Forked, nil
 	case r.Errno != 0:
-		return r.Errno
+		return false, r.Errno
 	}
-	return errSupervisor
+	return false, errSupervisor
 }
 
 // hear waits for a report.
@@ -93,6 +100,13 @@ func (w *worker) hear() (report, error) {
 		return report{}, fmt.Errorf("%w: %w", errSupervisor, err)
 	}
 	w.spent = w.spent || r.Retire
+	w.zygote.Store(int64(r.Zygote))
+	if r.Zygote == 0 {
+		w.breed = ""
+	}
+	if r.Op == "started" && r.Forked {
+		w.forks++
+	}
 	return r, nil
 }
 

@@ -94,6 +94,10 @@ func Run(t *testing.T, client *agent.Client, host bool, must ...string) {
 		t.Run(l.ID, func(t *testing.T) {
 			runLanguage(t, client, l, host, slices.Contains(must, l.ID))
 			t.Run("session", func(t *testing.T) { runSession(t, client, l, host, slices.Contains(must, l.ID)) })
+			if l.Zygote != nil {
+				t.Run("forked", func(t *testing.T) { runForked(t, client, l, host, slices.Contains(must, l.ID)) })
+				t.Run("waiting", func(t *testing.T) { runForkedWalls(t, client, l, host, slices.Contains(must, l.ID)) })
+			}
 			if len(exhibits[l.ID]) > 0 {
 				t.Run("artifacts", func(t *testing.T) { runArtifacts(t, client, l, host, slices.Contains(must, l.ID)) })
 			}

@@ -1,0 +1,8 @@
+def f():
+    raise ValueError("größer")
+
+
+try:
+    f()
+except ValueError as e:
+    raise RuntimeError("boom") from e
