@@ -30,7 +30,7 @@ func TestPackageSettings(t *testing.T) {
 	if diff := cmp.Diff(want, s.Packages); diff != "" {
 		t.Error(diff)
 	}
-	for _, wrong := range []string{"pip", "pypi=https://index.example", "pip=ftp://index.example", "npm=https://x y"} {
+	for _, wrong := range []string{"pip", "piip=https://index.example", "pip=ftp://index.example", "npm=https://x y"} {
 		t.Setenv("ITECHSMART_PACKAGE_INDEXES", wrong)
 		if s, err := handlers.LoadSettings(file); err == nil {
 			t.Errorf("%q is taken: %+v", wrong, s.Packages)
@@ -42,7 +42,7 @@ func TestPackageSettings(t *testing.T) {
 func TestPackageOptions(t *testing.T) {
 	for options, want := range map[string]string{
 		`{"packages":{"indexes":{"pip":"https://index.example/simple"},"proxy":"http://proxy.example:3128"}}`: `"serverInfo"`,
-		`{"packages":{"indexes":{"pypi":"https://index.example"}}}`:                                           `"field":"packages.indexes"`,
+		`{"packages":{"indexes":{"piip":"https://index.example"}}}`:                                           `"field":"packages.indexes"`,
 		`{"packages":{"proxy":"proxy.example"}}`:                                                              `"field":"packages.proxy"`,
 	} {
 		c := dial(t, newOpener(t))

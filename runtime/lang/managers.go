@@ -15,7 +15,7 @@ func managers() []Manager {
 			Chars:   "._-[],=<>!~*+",
 			Pattern: pipName + `(?:\[` + pipName + `(?:,` + pipName + `)*\])?(?:` + pipVersion + `(?:,` + pipVersion + `)*)?`,
 			Script:  support("install-pip.sh"),
-			Indexes: []string{"pip"}, Hosts: []string{"index.example", "index.example"},
+			Indexes: []string{"pip"},
 			Source: "create the VM from an image that has it, such as python:3.13-slim (Debian's package: python3-pip)",
 		},
 		{
@@ -23,7 +23,7 @@ func managers() []Manager {
 			Chars:   "._-~@/^<>=*+",
 			Pattern: `(?:@[a-z0-9~-][a-z0-9._~-]*/)?[A-Za-z0-9~][A-Za-z0-9._~-]*(?:@[A-Za-z0-9^~<>=*][A-Za-z0-9.^~<>=*+-]*)?`,
 			Script:  support("install-npm.sh"),
-			Indexes: []string{"npm"}, Hosts: []string{"index.example"},
+			Indexes: []string{"npm"},
 			Source: "create the VM from an image that has it, such as node:22-slim (Debian's package: npm)",
 		},
 		{
@@ -31,7 +31,7 @@ func managers() []Manager {
 			Chars:   "._-~/@+",
 			Pattern: `[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]*)*(?:@[A-Za-z0-9][A-Za-z0-9.+-]*)?`,
 			Script:  support("install-go.sh"),
-			Indexes: []string{"go"}, Hosts: []string{"index.example", "index.example"},
+			Indexes: []string{"go"},
 			Source: "create the VM from an image that has Go, such as golang:1.25",
 		},
 		{
@@ -39,7 +39,7 @@ func managers() []Manager {
 			Chars:   "_-@.+^~=<>*",
 			Pattern: `[A-Za-z][A-Za-z0-9_-]*(?:@[0-9^~=<>*][A-Za-z0-9.+^~=<>*-]*)?`,
 			Script:  support("install-cargo.sh"),
-			Indexes: []string{"cargo"}, Hosts: []string{"index.example", "index.example"},
+			Indexes: []string{"cargo"},
 			Source: "create the VM from an image that has cargo 1.68 or later, such as rust:1-slim",
 		},
 		{
@@ -47,7 +47,7 @@ func managers() []Manager {
 			Chars:   "._-:",
 			Pattern: `[A-Za-z0-9][A-Za-z0-9._-]*(?::[0-9][A-Za-z0-9.-]*)?`,
 			Script:  support("install-gem.sh"),
-			Indexes: []string{"gem"}, Hosts: []string{"index.example", "index.example"},
+			Indexes: []string{"gem"},
 			Source: "create the VM from an image that has it, such as ruby:3.4-slim (Debian's package: ruby)",
 		},
 		{
@@ -55,7 +55,7 @@ func managers() []Manager {
 			Chars:   ".",
 			Pattern: `[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]`,
 			Script:  support("install-cran.sh"), Files: []Support{support("install-cran.R")},
-			Indexes: []string{"cran"}, Hosts: []string{"index.example"},
+			Indexes: []string{"cran"},
 			Source: "create the VM from an image that has R, such as rocker/r-ver:4.4",
 		},
 		{
@@ -63,7 +63,7 @@ func managers() []Manager {
 			Chars:   "._-:",
 			Pattern: mavenName + `:` + mavenName + `:[A-Za-z0-9](?:[A-Za-z0-9_-]|\.[A-Za-z0-9_-])*`,
 			Script:  support("install-maven.sh"), Files: []Support{support("VMInstall.java")},
-			Indexes: []string{"maven"}, Hosts: []string{"index.example"},
+			Indexes: []string{"maven"}, NeedsIndex: true,
 			Source: "create the VM from an image that has a JDK from version 11 on, such as eclipse-temurin:21",
 		},
 		{

@@ -31,7 +31,9 @@ type Manager struct {
 	Script  Support
 	Files   []Support // that the script finds beside itself
 	Indexes []string  // names of indexes that can be configured
-	Hosts   []string  // what it reaches where none is; nil = what the VM's own configuration says
+	// NeedsIndex: without a configured one it knows none. Others then take what the
+	// manager, or the VM's own configuration, says.
+	NeedsIndex bool
 	Root    bool      // installs as the VM's root
 	Source  string    // where the manager itself is to be had, for the hint when it is missing
 }
@@ -155,8 +157,8 @@ func CheckURL(value string) error {
 	return nil
 }
 
-// Addresses are what a manager has to reach: the configured indexes, where there
-// are any, else its own hosts. None = nobody knows beforehand.
+// Addresses are what a manager has to reach: the configured indexes. None = only
+// the manager knows.
 func (m Manager) Addresses(x Indexes) []*url.URL {
 	var list []*url.URL
 	for _, name := range m.Indexes {
@@ -167,12 +169,6 @@ func (m Manager) Addresses(x Indexes) []*url.URL {
 		if u, err := url.Parse(value); err == nil && value != "" {
 			list = append(list, u)
 		}
-	}
-	if len(list) > 0 {
-		return list
-	}
-	for _, host := range m.Hosts {
-		list = append(list, &url.URL{Scheme: "https", Host: host})
 	}
 	return list
 }

@@ -163,14 +163,21 @@ func (t *Tenant) builderOf(vm db.VirtualMachine, c content, f runtime.Features) 
 }
 
 // buildNetwork is how far a build reaches: as far as the VM itself, and to where
-// its packages come from. The VM that is made from it gets nothing of that.
+// its packages come from, which is anywhere when no index is configured. The VM
+// that is made from it gets nothing of that.
 func (t *Tenant) buildNetwork(vm db.VirtualMachine, c content, f runtime.Features) runtime.Network {
-	if len(c.packages) == 0 || vm.Network.Mode == runtime.NetworkFull || !slices.Contains(f.Networks, runtime.NetworkAllowlist) {
+	if len(c.packages) == 0 || vm.Network.Mode == runtime.NetworkFull {
 		return vm.Network
 	}
 	in, err := t.installation(vm, InstallRequest{Packages: c.packages})
 	if err != nil {
 		return vm.Network // installing says what is wrong
+	}
+	if len(in.manager.Addresses(t.packages.Indexes)) == 0 && slices.Contains(f.Networks, runtime.NetworkFull) {
+		return runtime.Network{Mode: runtime.NetworkFull}
+	}
+	if !slices.Contains(f.Networks, runtime.NetworkAllowlist) {
+		return vm.Network
 	}
 	missing, _ := t.unreached(vm.Network, in.manager)
 	entries := slices.Concat(vm.Network.Allow, missing, t.indexAddresses(in))

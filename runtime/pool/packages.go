@@ -123,6 +123,10 @@ func (p *Pool) planInstall(vm db.VirtualMachine, in installation, id string) age
 // checkReach fails when a VM, which who names, cannot reach what a manager needs,
 // and says what would let it.
 func (p *Pool) checkReach(who string, n runtime.Network, m lang.Manager) error {
+	if m.NeedsIndex && len(m.Addresses(p.packages.Indexes)) == 0 {
+		return &Error{Kind: ErrState, Field: "packages", Message: "no index is known for packages of " + m.Name,
+			Hint: "name one in the configuration: packages.indexes." + m.Indexes[0]}
+	}
 	missing, known := p.unreached(n, m)
 	if known && len(missing) == 0 {
 		return nil

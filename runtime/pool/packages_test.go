@@ -45,7 +45,7 @@ func newShop(t *testing.T, served map[string]string) *shop {
 	port := server.URL[strings.LastIndex(server.URL, ":"):]
 	s.index = "http://index.example" + port + "/simple"
 	s.network = runtime.Network{Mode: runtime.NetworkAllowlist, Allow: []string{"index.example" + port, "127.0.0.1" + port}}
-	s.open(t, pool.PackageSources{Indexes: lang.Indexes{"pip": s.index}})
+	s.open(t, pool.PackageSources{Indexes: lang.Indexes{"pip": s.index, "cargo": "https://closed.example"}})
 	return s
 }
 
@@ -151,7 +151,8 @@ func TestInstallRefusals(t *testing.T) {
 	}{
 		{closed, pool.InstallRequest{Packages: []string{"greeting"}}, pool.ErrState, "packages", "has no network", "--allow index.example:"},
 		{closed, pool.InstallRequest{Packages: []string{"curl"}, Language: lang.System}, pool.ErrState, "packages", "has no network", "--network full"},
-		{open, pool.InstallRequest{Packages: []string{"serde"}, Language: "rust"}, pool.ErrState, "packages", "may not reach index.example, index.example", "--allow index.example --allow index.example"},
+		{open, pool.InstallRequest{Packages: []string{"serde"}, Language: "rust"}, pool.ErrState, "packages", "may not reach closed.example", "--allow closed.example"},
+		{open, pool.InstallRequest{Packages: []string{"org.example:a:1"}, Language: "java"}, pool.ErrState, "packages", "no index is known for packages of maven", "packages.indexes.maven"},
 		{open, pool.InstallRequest{Packages: []string{"a", "b|c"}}, pool.ErrInvalid, "packages", `contains '|'`, ""},
 		{open, pool.InstallRequest{}, pool.ErrInvalid, "packages", "0 packages", ""},
 		{open, pool.InstallRequest{Packages: make([]string, 101)}, pool.ErrInvalid, "packages", "101 packages", ""},

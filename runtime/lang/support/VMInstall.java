@@ -40,8 +40,7 @@ class VMInstall {
     }
 
     public static void main(String[] args) throws Exception {
-        String index = System.getenv("VM_INDEX_MAVEN");
-        VMInstall install = new VMInstall(index != null ? index : "https://index.example/maven2/");
+        VMInstall install = new VMInstall(System.getenv("VM_INDEX_MAVEN"));
         try {
             List<Artifact> asked = new ArrayList<>();
             for (int i = 1; i < args.length; i++) {

@@ -1,5 +1,9 @@
 packages <- commandArgs(TRUE)
-index <- Sys.getenv("VM_INDEX_CRAN", "https://index.example")
+index <- Sys.getenv("VM_INDEX_CRAN", getOption("repos")[["CRAN"]])
+if (index == "@CRAN@") { # R has not been told of one: the first of its own list
+  chooseCRANmirror(graphics = FALSE, ind = 1, local.only = TRUE)
+  index <- getOption("repos")[["CRAN"]]
+}
 library <- Sys.getenv("R_LIBS_USER")
 library <- strsplit(library, .Platform$path.sep, fixed = TRUE)[[1]][1]
 dir.create(library, recursive = TRUE, showWarnings = FALSE)
