@@ -204,10 +204,12 @@ func TestTooManyDials(t *testing.T) {
 		for n := range uint32(maxTunnels + 5) {
 			_ = conn.Send(wire.Dial, n, wire.Target{Host: "example.com", Port: 443})
 		}
-		for range maxTunnels {
-			<-asked
+		// Behind them all: once the client has the reply, it has seen every one.
+		f, err := conn.Read()
+		if err != nil || f.Kind != wire.Stats {
+			t.Errorf("%+v, %v", f, err)
 		}
-		close(release)
+		_ = conn.Send(wire.Reply, f.Channel, Stats{Pids: 1})
 		for range maxTunnels {
 			if f, err := conn.Read(); err != nil || f.Kind != wire.Dialled {
 				t.Errorf("%+v, %v", f, err)
@@ -226,8 +228,12 @@ func TestTooManyDials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s, err := c.Stats(t.Context()); err != nil || s.Pids != 1 {
+		t.Errorf("the connection does not live on: %+v, %v", s, err)
+	}
+	close(release)
 	<-c.Done()
-	if len(asked) != 0 {
-		t.Errorf("%d more were asked for", len(asked))
+	if len(asked) != maxTunnels {
+		t.Errorf("%d were asked for, want %d", len(asked), maxTunnels)
 	}
 }
