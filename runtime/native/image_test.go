@@ -102,7 +102,7 @@ func TestRefusedSpecs(t *testing.T) {
 		"no CPU":        func(s *runtime.Spec) { s.Limits.CPU = 0 },
 		"no memory":     func(s *runtime.Spec) { s.Limits.MemoryMiB = -1 },
 		"isolation":     func(s *runtime.Spec) { s.Isolation = "runsc" },
-		"network":       func(s *runtime.Spec) { s.Network.Mode = runtime.NetworkFull },
+		"network":       func(s *runtime.Spec) { s.Network.Mode = "sideways" },
 		"image syntax":  func(s *runtime.Spec) { s.Image = "Not An Image" },
 		"absent image":  func(s *runtime.Spec) { s.Image = "127.0.0.1:1/absent:1" },
 		"absent layout": func(s *runtime.Spec) { s.Image = "oci:/no/such/folder" },
