@@ -16,7 +16,7 @@ func managers() []Manager {
 			Pattern: pipName + `(?:\[` + pipName + `(?:,` + pipName + `)*\])?(?:` + pipVersion + `(?:,` + pipVersion + `)*)?`,
 			Script:  support("install-pip.sh"),
 			Indexes: []string{"pip"},
-			Source: "create the VM from an image that has it, such as python:3.13-slim (Debian's package: python3-pip)",
+			Source:  "create the VM from an image that has it, such as python:3.13-slim (Debian's package: python3-pip)",
 		},
 		{
 			Name: "npm", Form: "NAME, @SCOPE/NAME or NAME@VERSION",
@@ -24,7 +24,7 @@ func managers() []Manager {
 			Pattern: `(?:@[a-z0-9~-][a-z0-9._~-]*/)?[A-Za-z0-9~][A-Za-z0-9._~-]*(?:@[A-Za-z0-9^~<>=*][A-Za-z0-9.^~<>=*+-]*)?`,
 			Script:  support("install-npm.sh"),
 			Indexes: []string{"npm"},
-			Source: "create the VM from an image that has it, such as node:22-slim (Debian's package: npm)",
+			Source:  "create the VM from an image that has it, such as node:22-slim (Debian's package: npm)",
 		},
 		{
 			Name: "go", Form: "example.com/MODULE/PACKAGE or example.com/MODULE@v1.2.3",
@@ -32,7 +32,7 @@ func managers() []Manager {
 			Pattern: `[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]*)*(?:@[A-Za-z0-9][A-Za-z0-9.+-]*)?`,
 			Script:  support("install-go.sh"),
 			Indexes: []string{"go"},
-			Source: "create the VM from an image that has Go, such as golang:1.25",
+			Source:  "create the VM from an image that has Go, such as golang:1.25",
 		},
 		{
 			Name: "cargo", Form: "NAME or NAME@VERSION",
@@ -40,7 +40,7 @@ func managers() []Manager {
 			Pattern: `[A-Za-z][A-Za-z0-9_-]*(?:@[0-9^~=<>*][A-Za-z0-9.+^~=<>*-]*)?`,
 			Script:  support("install-cargo.sh"),
 			Indexes: []string{"cargo"},
-			Source: "create the VM from an image that has cargo 1.68 or later, such as rust:1-slim",
+			Source:  "create the VM from an image that has cargo 1.68 or later, such as rust:1-slim",
 		},
 		{
 			Name: "gem", Form: "NAME or NAME:VERSION",
@@ -48,7 +48,7 @@ func managers() []Manager {
 			Pattern: `[A-Za-z0-9][A-Za-z0-9._-]*(?::[0-9][A-Za-z0-9.-]*)?`,
 			Script:  support("install-gem.sh"),
 			Indexes: []string{"gem"},
-			Source: "create the VM from an image that has it, such as ruby:3.4-slim (Debian's package: ruby)",
+			Source:  "create the VM from an image that has it, such as ruby:3.4-slim (Debian's package: ruby)",
 		},
 		{
 			Name: "cran", Form: "NAME: an index has one version of each",
@@ -56,7 +56,7 @@ func managers() []Manager {
 			Pattern: `[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9]`,
 			Script:  support("install-cran.sh"), Files: []Support{support("install-cran.R")},
 			Indexes: []string{"cran"},
-			Source: "create the VM from an image that has R, such as rocker/r-ver:4.4",
+			Source:  "create the VM from an image that has R, such as rocker/r-ver:4.4",
 		},
 		{
 			Name: "maven", Form: "GROUP:ARTIFACT:VERSION",

@@ -34,8 +34,8 @@ type Manager struct {
 	// NeedsIndex: without a configured one it knows none. Others then take what the
 	// manager, or the VM's own configuration, says.
 	NeedsIndex bool
-	Root    bool      // installs as the VM's root
-	Source  string    // where the manager itself is to be had, for the hint when it is missing
+	Root       bool   // installs as the VM's root
+	Source     string // where the manager itself is to be had, for the hint when it is missing
 }
 
 // System is what stands for a language where the packages are those of the
