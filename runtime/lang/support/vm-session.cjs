@@ -52,6 +52,14 @@ function output(fd) {
       done();
     },
   });
+  // The stream's own, ended in its middle by an interrupt, would wait for its end
+  // ever after, and keep all that comes later to itself.
+  stream.write = (chunk, encoding, callback) => {
+    const done = typeof encoding === "function" ? encoding : callback;
+    writeAll(fd, typeof chunk === "string" ? Buffer.from(chunk, done === encoding ? undefined : encoding) : Buffer.from(chunk));
+    if (done) process.nextTick(done);
+    return true;
+  };
   stream.fd = fd;
   return stream;
 }
