@@ -12,7 +12,7 @@ import (
 func label(x Execution) string {
 	value := cmp.Or(x.Result, lastLine(x.Output))
 	mark := "→"
-	if x.Verdict != "exited" || x.ExitCode != 0 {
+	if !succeeded(x) {
 		mark, value = "✗", failure(x)
 	}
 	return strings.Join([]string{strings.TrimSpace(mark + " " + shorten(value)), duration(x.ExecutionTime), x.VMName}, " · ")
@@ -25,17 +25,15 @@ func failure(x Execution) string {
 			return d.Message
 		}
 	}
-	switch {
-	case x.Verdict != "exited":
-		return strings.TrimSpace(x.Verdict + " " + x.Signal)
-	}
-	return "exit code " + strconv.Itoa(x.ExitCode)
+	return ended(x)
 }
+
+func succeeded(x Execution) bool { return x.Verdict == "exited" && x.ExitCode == 0 }
 
 func batchLabel(b BatchResult) string {
 	failed := 0
 	for _, r := range b.Results {
-		if r.Failure != nil || r.Verdict != "exited" || r.ExitCode != 0 {
+		if r.Failure != nil || !succeeded(r.Execution) {
 			failed++
 		}
 	}

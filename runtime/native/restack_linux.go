@@ -25,13 +25,8 @@ import (
 // stands still; settle tells which.
 func (m *layered) restack(ctx context.Context, next *record, name string) error {
 	return inVolume(ctx, m.folder, m.record, func() error {
-		squashed, err := next.squash(m.folder, true)
+		squashed, err := next.freezeTop(m.folder, name, true)
 		if err != nil {
-			return err
-		}
-		next.Snapshots[name] = slices.Clone(next.Layers)
-		next.addLayer()
-		if err := emptyLayer(m.folder, next.Layers); err != nil {
 			return err
 		}
 		top := next.Layers[0]

@@ -108,13 +108,8 @@ func (m *layered) freezeLayer(ctx context.Context, next *record, name string) er
 		if err := prepareLayer(m.folder, next, m.driver.identity()); err != nil {
 			return err
 		}
-		squashed, err := next.squash(m.folder, false)
+		squashed, err := next.freezeTop(m.folder, name, false)
 		if err != nil {
-			return err
-		}
-		next.Snapshots[name] = slices.Clone(next.Layers)
-		next.addLayer()
-		if err := emptyLayer(m.folder, next.Layers); err != nil {
 			return err
 		}
 		if err := m.measureDisk(next); err != nil {

@@ -103,6 +103,17 @@ func emptyLayer(f folder, layers stack) error {
 	return nil
 }
 
+// freezeTop makes the record's layers the snapshot of that name, and puts an empty
+// one on them; for the volume, atOnce and squashed see squash.
+func (r *record) freezeTop(f folder, name string, atOnce bool) (squashed bool, err error) {
+	if squashed, err = r.squash(f, atOnce); err != nil {
+		return false, err
+	}
+	r.Snapshots[name] = slices.Clone(r.Layers)
+	r.addLayer()
+	return squashed, emptyLayer(f, r.Layers)
+}
+
 // squash merges the layers that nothing tells apart any more, so that a machine
 // with few snapshots has few layers, however many it has had, and reports whether
 // there were any: sweep removes what is left of them, once the record on disk does

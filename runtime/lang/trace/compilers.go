@@ -117,9 +117,9 @@ func Java(text string) []Problem {
 	for c := read(text); c.next() && len(problems) < Most; {
 		if m := c.match(javacMessage); m != nil {
 			place := Place{File: m[1], Line: number(m[2])}
-			if first, end, ok := marked(c.peek(2)); ok {
+			// javac marks one character of what may be long.
+			if first, _, ok := marked(c.peek(2)); ok {
 				place.Column = first
-				_ = end // javac marks one character of what may be long
 			}
 			problems = append(problems, Problem{Severity: severity(m[3]), Message: m[4], Places: []Place{place}})
 		} else if m := c.match(javaError); m != nil {
